@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A hart: its architectural state and how it runs.
+ *
+ * Guest code is decoded once, into blocks (code.h), and executed by one small function an
+ * instruction (exec/). While a block runs, hart.pc is the address of the block's first
+ * instruction, and hart.left was charged with all its instructions: an instruction's own address
+ * is pc + op->off, and op->rest says how many were charged and not yet retired. hart_pc() and
+ * hart_instret() undo both, so that every trap is precise.
+ *
+ * Other threads touch only what is marked so: they set bits of irq_lines and wait_event and call
+ * hart_kick().
+ */
+#ifndef HART_HART_H
+#define HART_HART_H
+
+#include "base/bits.h"
+#include "isa/isa.h"
+#include "mem/mem.h"
+#include "mmu/mmu.h"
+
+#include <pthread.h>
+
+struct hart;
+struct op;
+struct code_cache;
+struct window_hart;
+
+/* One decoded instruction. */
+typedef const struct op *(*exec_fn)(struct hart *h, const struct op *op);
+struct op {
+    exec_fn fn;
+    int32_t imm;
+    uint32_t raw;              /* as fetched; a compressed one has its upper half zero */
+    uint16_t off;              /* bytes from the start of its block */
+    uint8_t rd, rs1, rs2, rs3; /* rd is REG_SINK where the instruction names x0 */
+    uint8_t rest;              /* instructions of the block from this one on, itself included */
+    uint8_t len;               /* 2 or 4 bytes; 0 for the pseudo-op that ends a block */
+};
+enum { REG_SINK = 32 };
+
+/* Exception and interrupt codes (Privileged, table of mcause values). */
+enum {
+    EXC_FETCH_MISALIGNED = 0,
+    EXC_FETCH_ACCESS = 1,
+    EXC_ILLEGAL = 2,
+    EXC_BREAKPOINT = 3,
+    EXC_LOAD_MISALIGNED = 4,
+    EXC_LOAD_ACCESS = 5,
+    EXC_STORE_MISALIGNED = 6,
+    EXC_STORE_ACCESS = 7,
+    EXC_ECALL_U = 8,
+    EXC_ECALL_S = 9, /* HS */
+    EXC_ECALL_VS = 10,
+    EXC_ECALL_M = 11,
+    EXC_FETCH_PAGE = 12,
+    EXC_LOAD_PAGE = 13,
+    EXC_STORE_PAGE = 15,
+    EXC_FETCH_GUEST_PAGE = 20,
+    EXC_LOAD_GUEST_PAGE = 21,
+    EXC_VIRTUAL = 22,
+    EXC_STORE_GUEST_PAGE = 23,
+};
+enum {
+    IRQ_SSI = 1,
+    IRQ_VSSI = 2,
+    IRQ_MSI = 3,
+    IRQ_STI = 5,
+    IRQ_VSTI = 6,
+    IRQ_MTI = 7,
+    IRQ_SEI = 9,
+    IRQ_VSEI = 10,
+    IRQ_MEI = 11,
+    IRQ_SGEI = 12,
+};
+#define CAUSE_INTERRUPT BIT(63)
+
+/* Why a hart should leave its blocks: bits of wait_event, each set from any thread. */
+enum {
+    EVENT_IRQ = 1,  /* look for interrupts again: a line, a timer or an enable changed */
+    EVENT_STOP = 2, /* return from hart_run: pause, reset, power-off */
+};
+
+/* An exception on its way to being taken. */
+struct trap {
+    uint64_t cause; /* code, with CAUSE_INTERRUPT for interrupts */
+    uint64_t tval;  /* mtval/stval/vstval */
+    uint64_t gpa;   /* guest-page faults: GPA, written shifted right by 2 to mtval2/htval */
+    uint64_t tinst; /* mtinst/htinst: transformed or pseudo instruction, or 0 */
+    bool gva;       /* tval is a guest virtual address: mstatus.GVA/hstatus.GVA */
+};
+
+/* What a hart counts beside instructions (read by --stats). */
+struct hart_counters {
+    uint64_t exceptions[64], interrupts[64]; /* taken, by code, to any level */
+    uint64_t world_switches;                 /* changes of V in either direction */
+    uint64_t exits[64];                      /* V=1 to V=0, by exception code; interrupts at 63 */
+    uint64_t blocks_decoded, block_exits;
+};
+
+/* CSRs. A field holds the register's own bits; aliases (sstatus, sie, sip, hie, hip, vsie, vsip,
+ * fcsr, ...) are views made in csr.c. */
+struct csrs {
+    uint64_t mstatus, misa, medeleg, mideleg, mie, mtvec, mscratch, mepc, mcause, mtval;
+    uint64_t mip; /* the bits that software writes: SSIP, STIP, SEIP (the lines are irq_lines) */
+    uint64_t mtval2, mtinst, menvcfg, mcounteren, mcountinhibit, mstateen[4];
+    uint64_t mcycle_offset, minstret_offset; /* mcycle = instret + offset, unless inhibited */
+    uint64_t mhpmcounter[29], mhpmevent[29];
+    uint64_t stvec, sscratch, sepc, scause, stval, satp, senvcfg, scounteren, sstateen[4];
+    uint64_t stimecmp;
+    uint64_t hstatus, hedeleg, hideleg, hvip, hcounteren, hgeie, htval, htinst, hgatp;
+    uint64_t henvcfg, htimedelta, hstateen[4];
+    uint64_t vsstatus, vstvec, vsscratch, vsepc, vscause, vstval, vsatp, vstimecmp;
+    uint64_t tselect, tdata1, tdata2;
+    uint64_t hiwt;
+};
+
+struct hart_clock {
+    /* Value of the time CSR (10 MHz ticks) as hart h sees it now; h may be NULL. */
+    uint64_t (*now)(void *opaque, const struct hart *h);
+    void *opaque;
+};
+
+struct hart {
+    uint64_t x[33]; /* x[0] stays 0; x[REG_SINK] takes what is written to x0 */
+    uint64_t pc;    /* see above */
+    int64_t left;   /* instructions to the end of this run, minus those charged */
+    struct tlb_bank *dbank; /* of loads and stores, MPRV included */
+    struct tlb_bank *xbank; /* of fetches */
+    uint32_t wait_event;    /* atomic: EVENT_* */
+    uint8_t priv;           /* PRV_U, PRV_S or PRV_M */
+    bool v;                 /* virtualization mode V */
+    bool fp_on, fp_dirty;   /* FS is not Off; FS is Dirty (both levels where V): context.c */
+    uint64_t f[32];         /* single precision is NaN-boxed */
+    uint8_t frm, fflags;    /* fflags lacks what the host FPU still holds: exec/fp.c */
+
+    uint64_t instret_end; /* minstret-to-be when left reaches 0 */
+    uint8_t *reserved;    /* LR: host address of the reserved datum, NULL: none */
+    uint64_t reserved_value;
+    unsigned reserved_size;
+
+    uint64_t irq_lines; /* atomic: mip bits driven by devices: MSIP, MTIP, MEIP, SEIP */
+    uint64_t hgeip;     /* atomic */
+    uint64_t mtimecmp;  /* atomic; of the ACLINT; MTIP is compared when interrupts are looked for */
+    bool waiting;       /* executed WFI and nothing is pending yet */
+
+    struct csrs csr;
+    struct mmu mmu;
+    struct code_cache *code;
+    struct window_hart *window;
+    const struct isa *isa;
+    struct mem *mem;
+    struct hart_clock clock;
+    uint64_t hartid;
+    unsigned index;
+    bool halted; /* stopped for good until the machine resets it */
+    struct hart_counters counters;
+
+    pthread_mutex_t sleep_lock;
+    pthread_cond_t sleep;
+};
+
+/* Prepare a hart over mem and code; state as after reset (hart_reset). 0 or -ENOMEM. */
+int hart_init(struct hart *h, unsigned index, const struct isa *isa, struct mem *mem,
+              struct code_cache *code, struct hart_clock clock);
+void hart_free(struct hart *h);
+
+/* Reset: M-mode at pc, registers 0 (Privileged, "Reset"). */
+void hart_reset(struct hart *h, uint64_t pc);
+
+enum hart_stop {
+    HART_QUANTUM, /* executed all the instructions asked for */
+    HART_WAITING, /* in WFI with nothing pending */
+    HART_STOPPED, /* EVENT_STOP was set (and is cleared) */
+};
+
+/* Run for at most n instructions, taking interrupts and traps on the way: exactly n unless it
+ * returns HART_WAITING or HART_STOPPED. A taken trap counts as no instruction, but as one toward
+ * n, so that a hart that only traps comes back too. Only the hart's own thread calls this. */
+enum hart_stop hart_run(struct hart *h, uint64_t n);
+
+/* Block in WFI until something may be pending: an event, or the hart's next timer deadline by its
+ * clock's host time (10 MHz ticks). Only in threaded mode. */
+void hart_sleep(struct hart *h);
+
+/* From any thread: set bits of wait_event and wake the hart if it sleeps. */
+void hart_kick(struct hart *h, uint32_t events);
+
+/* From any thread: drive the mip bits in mask to level, and kick the hart. */
+void hart_set_irq(struct hart *h, uint64_t mask, bool level);
+
+/* Instructions retired, between runs. */
+uint64_t hart_retired(const struct hart *h);
+/* Ticks of its clock. */
+uint64_t hart_time(const struct hart *h);
+/* Earliest time (ticks) at which a timer interrupt of this hart becomes pending; UINT64_MAX: none. */
+uint64_t hart_deadline(const struct hart *h);
+
+/* --- trap.c: the virtual machine control logic (Privileged, "Trap Delegation", H "Traps") --- */
+
+/* Take the trap t now, with h->pc the address that goes to epc: choose M, HS or VS, write its
+ * CSRs, change privilege and V, go to its vector. */
+void hart_take_trap(struct hart *h, const struct trap *t);
+/* All of mip as hardware sees it now: software bits, device lines, timers, hvip. */
+uint64_t hart_mip(const struct hart *h);
+/* The interrupt to take now, highest priority first: true and *cause (with CAUSE_INTERRUPT). */
+bool hart_pending_interrupt(struct hart *h, uint64_t *cause);
+/* WFI's wake-up condition: something is pending and enabled in mie, whatever the global enables. */
+bool hart_wakeup_pending(struct hart *h);
+/* mret, sret (with V from the current mode): h->pc becomes the return address. The exec functions
+ * have checked permission. */
+void hart_mret(struct hart *h);
+void hart_sret(struct hart *h);
+
+/* --- context.c --- */
+
+/* Choose dbank, xbank, fp_on and fp_dirty anew from privilege, V and the CSRs: call after any
+ * change of these. */
+void hart_update_context(struct hart *h);
+/* The context of loads and stores at effective privilege priv with V=v (HLV, MPRV). */
+struct mmu_ctx hart_context(const struct hart *h, unsigned priv, bool v);
+
+/* --- for exec/ --- */
+
+/* Address of the instruction op while its block runs. */
+static inline uint64_t hart_pc(const struct hart *h, const struct op *op)
+{
+    return h->pc + op->off;
+}
+
+/* Instructions retired before op while its block runs. */
+static inline uint64_t hart_instret(const struct hart *h, const struct op *op)
+{
+    return h->instret_end - (uint64_t)h->left - op->rest;
+}
+
+/* Take an exception at op: refund what was charged, set pc, take the trap. Result: NULL, which an
+ * exec function returns to leave the block. */
+const struct op *hart_raise(struct hart *h, const struct op *op, uint64_t cause, uint64_t tval);
+/* The same for a fault of the MMU on an explicit access of op: makes the transformed instruction
+ * of a guest-page fault (H, "Transformed Instruction or Pseudoinstruction for mtinst or htinst").
+ * va is the address that the instruction named (its offset from fault->va is part of it); v: the access was a virtual one (GVA). */
+const struct op *hart_raise_fault(struct hart *h, const struct op *op, const struct mmu_fault *f,
+                                  uint64_t va, bool v);
+/* Illegal-instruction or virtual-instruction exception at op, with the instruction in tval. */
+const struct op *hart_illegal(struct hart *h, const struct op *op);
+const struct op *hart_virtual(struct hart *h, const struct op *op);
+
+#endif

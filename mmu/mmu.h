@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One hart's memory management unit: two-stage translation, PMP, and TLB banks tagged by context.
+ *
+ * A translation context (struct mmu_ctx) is everything that the result of a translation depends
+ * on: privilege, V, SUM, MXR, the first-stage root with its ASID and the G-stage root with its
+ * VMID. Each context has a TLB bank of its own; changing the context is a bank lookup and a pointer
+ * swap, and nothing is flushed. Fences drop from the banks what their operands name.
+ *
+ * A bank is direct-mapped. An entry's tags are the page's address with the bank's epoch (1..255) in
+ * bits 11:4 and bits 3:0 zero, so that one compare answers for page, validity and natural
+ * alignment at once; dropping a whole bank is an increment of its epoch. Pages that are not main
+ * memory, and pages that PMP divides, are never entered: accesses to them walk each time.
+ *
+ * The MMU knows nothing of instructions or traps: faults are described in struct mmu_fault, and
+ * the hart raises them.
+ */
+#ifndef MMU_MMU_H
+#define MMU_MMU_H
+
+#include "base/bits.h"
+#include "mem/mem.h"
+
+enum { PRV_U = 0, PRV_S = 1, PRV_M = 3 };
+enum { PAGE_SHIFT = 12, PAGE_SIZE = 4096 };
+#define PAGE_MASK (~UINT64_C(0xfff))
+
+/* atp and hgatp fields (Privileged, "Supervisor Address Translation and Protection Register";
+ * "Hypervisor Guest Address Translation and Protection Register"). */
+#define ATP_MODE(atp) ((unsigned)((atp) >> 60))
+#define ATP_ASID(atp) ((unsigned)bits(atp, 59, 44))
+#define ATP_PPN(atp) bits(atp, 43, 0)
+#define HGATP_VMID(atp) ((unsigned)bits(atp, 57, 44))
+enum { ATP_BARE = 0, ATP_SV39 = 8, ATP_SV48 = 9, ATP_SV57 = 10 };
+
+/* What an address is translated for; also the bit that the result must allow. */
+enum mmu_access { MMU_LOAD = 1, MMU_STORE = 2, MMU_FETCH = 4, MMU_HLVX = 8 };
+
+/* Bits of mmu_ctx.mode. */
+enum {
+    CTX_PRIV = 3,      /* effective privilege: PRV_U, PRV_S or PRV_M */
+    CTX_V = 1 << 2,    /* effective V: two stages */
+    CTX_SUM = 1 << 3,  /* S may access U pages: sstatus.SUM, or vsstatus.SUM where V */
+    CTX_MXR = 1 << 4,  /* mstatus.MXR: executable is readable, in both stages */
+    CTX_VMXR = 1 << 5, /* vsstatus.MXR where V: in the first stage only */
+};
+
+struct mmu_ctx {
+    uint64_t atp;  /* satp, vsatp where V; 0 (Bare) in M */
+    uint64_t gatp; /* hgatp where V, else 0 */
+    uint32_t mode; /* CTX_* */
+};
+
+enum { TLB_ENTRIES = 1024, TLB_EXEC_ENTRIES = 512, TLB_BANKS = 64, TLB_LARGE = 8 };
+
+struct tlb_entry {
+    uint64_t rtag, wtag; /* page address | epoch, or 0: see above */
+    uintptr_t addend;    /* host address = virtual address + addend */
+    uint64_t gpa;        /* guest-physical page where V, else physical: for fences by GPA */
+};
+
+struct code_page;
+struct tlb_exec {
+    uint64_t tag;
+    struct code_page *page; /* decoded code of that physical page: the hart's, opaque here */
+};
+
+struct tlb_bank {
+    struct tlb_entry data[TLB_ENTRIES];
+    struct tlb_exec exec[TLB_EXEC_ENTRIES];
+    uint64_t exec_gpa[TLB_EXEC_ENTRIES];
+    struct mmu_ctx ctx;
+    uint64_t epoch;      /* 1..255, shifted left by 4: what a valid tag has in bits 11:4 */
+    uint64_t exec_epoch; /* the same for exec tags */
+    uint64_t used;       /* mmu.tick when last made current: the victim is the oldest */
+    unsigned large_n;    /* regions below in use; TLB_LARGE + 1: more than fit */
+    struct {
+        uint64_t base, mask; /* a superpage or NAPOT range that this bank has pieces of */
+    } large[TLB_LARGE];
+};
+
+struct mmu_counters {
+    uint64_t tlb_misses, walks, gstage_walks, bank_switches, bank_misses, fences;
+};
+
+struct gstage_cache; /* GPA page -> host page, see gstage.c */
+
+enum { PMP_ENTRIES = 16 };
+
+struct mmu {
+    struct mem *mem;
+    struct tlb_bank *banks[TLB_BANKS]; /* allocated when first used */
+    struct gstage_cache *gcache;
+    uint64_t tick;
+    uint8_t pmpcfg[PMP_ENTRIES];
+    uint64_t pmpaddr[PMP_ENTRIES];
+    bool pmp_any;        /* some entry is not OFF */
+    bool adue, pbmte;    /* menvcfg.ADUE, menvcfg.PBMTE: G-stage, and first stage where V=0 */
+    bool vadue, vpbmte;  /* henvcfg's (already and-ed with menvcfg's): first stage where V=1 */
+    struct mmu_counters counters;
+};
+
+struct mmu_fault {
+    uint64_t cause; /* exception code (Privileged, table of mcause values) */
+    uint64_t va;    /* faulting virtual address: mtval/stval */
+    uint64_t gpa;   /* guest-page faults: guest-physical address, else 0 */
+    uint64_t tinst; /* guest-page faults of an implicit access: pseudoinstruction, else 0 */
+};
+
+/* A translated page. */
+struct mmu_page {
+    uint64_t pa;       /* physical address of the byte asked for */
+    uint64_t gpa;      /* its guest-physical address; pa where V=0 */
+    uint8_t *host;     /* host address of that byte; NULL where it is not RAM or ROM */
+    uint64_t size;     /* bytes of the smaller leaf of the two stages: a power of two */
+    unsigned allowed;  /* MMU_LOAD, MMU_STORE, MMU_FETCH that need no further walk (D set, PMP) */
+    bool whole;        /* PMP and memory kind are the same all over the 4 KiB page: may be cached */
+};
+
+/* Prepare an MMU over mem with no bank, PMP all off. Result 0, or -ENOMEM. */
+int mmu_init(struct mmu *mmu, struct mem *mem);
+void mmu_free(struct mmu *mmu);
+
+/* The bank of ctx, made (perhaps in place of the longest unused one) where there is none. Never
+ * NULL. It stays valid until TLB_BANKS - 2 further distinct contexts were asked for: callers hold
+ * the current data and fetch banks only, and ask again after each change of context. */
+struct tlb_bank *mmu_bank(struct mmu *mmu, const struct mmu_ctx *ctx);
+
+/* Translate va for an access of size bytes (1..8, not crossing a page) in ctx, with A and D set or
+ * faulted as Svadu and Svade say and PMP checked. Result: true, or false with *fault filled
+ * (Privileged, "Virtual Address Translation Process"; Hypervisor, "Two-Stage Address
+ * Translation"). Reads no TLB bank and changes none. */
+bool mmu_translate(struct mmu *mmu, const struct mmu_ctx *ctx, uint64_t va, unsigned size,
+                   enum mmu_access access, struct mmu_page *page, struct mmu_fault *fault);
+
+/* Load and store of size 1, 2, 4 or 8 bytes, any alignment (misaligned ones are split where they
+ * cross a page), RAM or device: what the inline fast paths call when they miss; they fill the
+ * bank. value is zero-extended. Result: false with *fault filled; a store then changed nothing,
+ * unless it crossed into a device. */
+bool mmu_load(struct mmu *mmu, struct tlb_bank *bank, uint64_t va, unsigned size, uint64_t *value,
+              struct mmu_fault *fault);
+bool mmu_store(struct mmu *mmu, struct tlb_bank *bank, uint64_t va, unsigned size, uint64_t value,
+               struct mmu_fault *fault);
+/* A load by HLVX: execute permission takes the place of read permission. Size 2 or 4. */
+bool mmu_hlvx(struct mmu *mmu, const struct mmu_ctx *ctx, uint64_t va, unsigned size,
+              uint64_t *value, struct mmu_fault *fault);
+
+/* Host address of a naturally aligned datum in main memory for an atomic access (load and store
+ * allowed both for MMU_STORE; load alone for MMU_LOAD, which LR needs). NULL with *fault: also an access
+ * fault where it is not main memory. */
+void *mmu_atomic(struct mmu *mmu, struct tlb_bank *bank, uint64_t va, unsigned size,
+                 enum mmu_access access, struct mmu_fault *fault);
+
+/* Translate for instruction fetch and return the page (pa of va). The caller enters the decoded
+ * page with mmu_enter_exec, if page->whole. */
+bool mmu_fetch(struct mmu *mmu, struct tlb_bank *bank, uint64_t va, struct mmu_page *page,
+               struct mmu_fault *fault);
+void mmu_enter_exec(struct tlb_bank *bank, uint64_t va, const struct mmu_page *page,
+                    struct code_page *code);
+
+/* Fences. NULL va or asid or gpa or vmid: all (rs1=x0 or rs2=x0).
+ * mmu_fence_vma drops first-stage translations: of V=0 contexts (SFENCE.VMA), or, where vmid is
+ * not NULL, of V=1 contexts with that VMID (HFENCE.VVMA, and SFENCE.VMA executed with V=1).
+ * mmu_fence_gvma drops G-stage ones by guest-physical address (already shifted left by 2) and
+ * VMID (HFENCE.GVMA). */
+void mmu_fence_vma(struct mmu *mmu, const uint64_t *va, const unsigned *asid, const unsigned *vmid);
+void mmu_fence_gvma(struct mmu *mmu, const uint64_t *gpa, const unsigned *vmid);
+/* Drop everything: PMP or envcfg changed. */
+void mmu_drop_all(struct mmu *mmu);
+/* Drop all fetch translations, so that code is looked at again: FENCE.I. */
+void mmu_drop_exec(struct mmu *mmu);
+
+/* PMP (Privileged, "Physical Memory Protection"). access is MMU_LOAD, MMU_STORE or MMU_FETCH. */
+bool pmp_check(const struct mmu *mmu, uint64_t pa, uint64_t size, enum mmu_access access,
+               unsigned priv);
+/* True where [page, page + 4096) gets one answer for every access of every size. */
+bool pmp_uniform(const struct mmu *mmu, uint64_t page);
+/* CSR writes with lock and WARL rules; pmpcfg index is of the entry's byte. They drop the TLB where something changed. */
+void pmp_write_cfg(struct mmu *mmu, unsigned entry, uint8_t cfg);
+void pmp_write_addr(struct mmu *mmu, unsigned entry, uint64_t addr);
+
+/* Fast paths: host address of [va, va + size), naturally aligned, or NULL (then take mmu_load,
+ * mmu_store). size is a power of two up to 8. */
+static inline void *tlb_read(const struct tlb_bank *b, uint64_t va, unsigned size)
+{
+    const struct tlb_entry *e = &b->data[(va >> PAGE_SHIFT) % TLB_ENTRIES];
+    bool hit = ((va & (PAGE_MASK | (size - 1))) | b->epoch) == e->rtag;
+    return likely(hit) ? (void *)(uintptr_t)(va + e->addend) : NULL;
+}
+
+static inline void *tlb_write(const struct tlb_bank *b, uint64_t va, unsigned size)
+{
+    const struct tlb_entry *e = &b->data[(va >> PAGE_SHIFT) % TLB_ENTRIES];
+    bool hit = ((va & (PAGE_MASK | (size - 1))) | b->epoch) == e->wtag;
+    return likely(hit) ? (void *)(uintptr_t)(va + e->addend) : NULL;
+}
+
+static inline struct code_page *tlb_exec(const struct tlb_bank *b, uint64_t va)
+{
+    const struct tlb_exec *e = &b->exec[(va >> PAGE_SHIFT) % TLB_EXEC_ENTRIES];
+    return likely(((va & PAGE_MASK) | b->exec_epoch) == e->tag) ? e->page : NULL;
+}
+
+#endif
