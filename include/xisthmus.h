@@ -73,6 +73,15 @@
 #define IGC_KEY_SHIFT 32
 #define IGC_KEY_MASK 0xfff
 
+#define IGC_CEILINGS (IGC_CR | IGC_CW | IGC_CU)
+#define IGC_CTL_MASK 0xfff /* all defined bits below the key */
+
+/* Fields of the owner, owner_atp and peer_atp words (hgatp, vsatp or satp). */
+#define IGA_MODE_SHIFT 60
+#define IGA_MODE_MASK (IG_U64(0xf) << 60)
+#define IGA_ASID_MASK (IG_U64(0xffff) << 44)
+#define IGA_PPN_MASK ((IG_U64(1) << 44) - 1)
+
 /* Handle: what ig.alloc returns and the peer and owner name a window by. */
 #define IGH_INDEX_MASK 0xfffff
 #define IGH_KEY_SHIFT 20
@@ -86,6 +95,7 @@
 #define IGS_PHYS (IG_U64(1) << 34)
 #define IGS_ASU (IG_U64(1) << 35)
 #define IGS_ZB (IG_U64(1) << 36)
+#define IGS_RESERVED (~((IG_U64(1) << 37) - 1))
 
 /* Fields of ig.query. */
 #define IGQ_HANDLE 0
@@ -95,6 +105,10 @@
 #define IGQ_MAX_LEN 4
 #define IGQ_BYTES_PUT 5
 #define IGQ_BYTES_GOT 6
+/* Value of ig.query's IGQ_ROLE: ctl bits 11:0, and who the caller is. */
+#define IGQ_ROLE_CTL 0xfff
+#define IGQ_ROLE_OWNER (IG_U64(1) << 32)
+#define IGQ_ROLE_PEER (IG_U64(1) << 33)
 /* ig.query with index -1. */
 #define IGQ_TABLE_SIZE 0
 #define IGQ_MAX_PIECE 1

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The window engine: what the ig.* instructions do (docs/spec/xisthmus.md).
+ *
+ * It knows nothing of harts, page tables or buses. Whoever runs guests tells it who executes an
+ * instruction (struct window_caller) and answers four questions through struct window_env: where
+ * is this local address, where is this remote address, where is this descriptor, and please store
+ * this word to an interrupt register. Windows are named by handles, descriptors lie in guest RAM.
+ *
+ * One struct window_engine per machine holds what harts share: a generation for each window, an
+ * epoch for each owner, the locks of the slow instructions. One struct window_hart per hart holds
+ * what it keeps to itself: a descriptor cache, a cache of remote translations and its hazard word.
+ *
+ * Revocation. A copying hart writes into its hazard word which window it is about to use, and only
+ * then compares its caches with the window's generation and the owner's epoch. A hart that revokes
+ * (drop, free, store, bind, suspend, fence) moves these on first, and then waits until no other
+ * hazard word shows a copy that may have begun before. So it waits for bounded copies, never for
+ * a guest, and a copy that begins later finds its caches stale and reads the descriptor anew,
+ * under the window's lock, which the revoker holds until the descriptor is changed. A hart never
+ * waits for itself: one thread may run all harts in turn.
+ *
+ * Descriptors may hold anything (a hypervisor may be wrong): they decide only who may use which
+ * address, and every address goes through the env's translation.
+ */
+#ifndef WINDOW_WINDOW_H
+#define WINDOW_WINDOW_H
+
+#include "base/bits.h"
+
+enum { WINDOW_HARTS_MAX = 64 };
+
+enum window_level { WINDOW_USER, WINDOW_SUPERVISOR, WINDOW_MACHINE };
+
+/* Who executes the instruction. */
+struct window_caller {
+    bool virt;               /* V: a guest */
+    enum window_level level; /* nominal privilege: VU/U, VS/HS, M */
+    uint64_t hgatp;          /* as it is now; looked at where virt */
+    uint64_t atp;            /* vsatp where virt, else satp */
+};
+
+/* An owner's address space: how a remote address is translated. */
+struct window_space {
+    uint64_t hgatp; /* the owner's: 0 = the host (no G-stage), else MODE is Sv39x4, Sv48x4 or
+                     * Sv57x4 and PPN is not 0 */
+    uint64_t atp;   /* vsatp, or satp of the host, as stored; 0 = Bare (also for PHYS windows) */
+    bool user;      /* check first-stage permissions as U, else as S with SUM=0 and MXR=0 */
+};
+
+/*
+ * How the engine reaches the machine. All functions are called on the hart's own thread, must
+ * return (no longjmp), and must not wait for another hart: a revoker may be waiting for this one.
+ * Host pointers that they return stay valid for the machine's life.
+ */
+struct window_env {
+    void *opaque;
+
+    /* Translate the local address va as a load (write=false) or store of the caller at its
+     * effective privilege, without accessing it. Result: host address of va, with *avail the number
+     * of bytes (>= 1) that follow contiguously and need no further check, for instance to the
+     * page's end; or NULL, with the fault noted by the env, to be raised if the instruction ends
+     * with WINDOW_LOCAL_FAULT (it need not). What is not main memory is an access fault. A TLB
+     * lookup fits here. */
+    void *(*local)(void *opaque, uint64_t va, bool write, uint64_t *avail);
+
+    /* Translate the remote address va of another address space, for reading or writing, with A and
+     * D set as Svadu does and PMP checked as for HS. Result: 0 with *host the address of va,
+     * usable to the end of its 4 KiB page and cached until fenced; or IG_REMOTE_FAULT (first stage,
+     * not main memory, PMP) or IG_NOT_RESIDENT (G-stage). Cached until a fence. */
+    int (*remote)(void *opaque, const struct window_space *space, uint64_t va, bool write,
+                  void **host);
+
+    /* Host address of the 128-byte descriptor at physical address pa (a multiple of 128); NULL
+     * where it is not RAM or PMP does not let HS read and write it. */
+    void *(*descriptor)(void *opaque, uint64_t pa);
+
+    /* Store data, 32 bits, to the interrupt register at physical address pa, as HS would; whatever
+     * goes wrong is ignored. Any value of pa may come. */
+    void (*notify)(void *opaque, uint64_t pa, uint32_t data);
+
+    /* Main memory [host, host + len) was written by a put, get or ring: for decoded code and dirty
+     * pages. May be NULL. */
+    void (*wrote)(void *opaque, void *host, uint64_t len);
+};
+
+/* What became of an instruction. */
+enum window_outcome {
+    WINDOW_DONE,        /* retired; rd is to be written */
+    WINDOW_LOCAL_FAULT, /* raise the fault that env->local noted last; rd unchanged */
+    WINDOW_ILLEGAL,     /* illegal-instruction exception */
+    WINDOW_VIRTUAL,     /* virtual-instruction exception */
+};
+
+struct window_result {
+    enum window_outcome outcome;
+    int64_t rd;
+};
+
+/* Counts of one hart (for --stats). Written by its thread alone, readable from any (relaxed). */
+struct window_counters {
+    uint64_t puts, gets, rings, bytes_put, bytes_got;
+    uint64_t local_faults;    /* puts and gets that raised a fault of their own context */
+    uint64_t refused[7];      /* by status of put, get and ring: [-IG_DENIED] and so on; [0] unused */
+    uint64_t descriptor_hits, descriptor_misses;
+    uint64_t translation_hits, translation_misses;
+    uint64_t revocations;     /* slow instructions and fences that waited out copies */
+};
+
+struct window_engine;
+struct window_hart;
+
+/* A new engine for a machine, with no hart. NULL where memory is short. Costs what is touched. */
+struct window_engine *window_engine_new(void);
+/* After all its harts were freed. engine may be NULL. */
+void window_engine_free(struct window_engine *engine);
+
+/* The engine's part of hart number id (< WINDOW_HARTS_MAX, each once), reaching the machine through
+ * *env, which is copied. Harts are made before any of them executes. NULL where memory is short. */
+struct window_hart *window_hart_new(struct window_engine *engine, unsigned id,
+                                    const struct window_env *env);
+void window_hart_free(struct window_hart *wh);
+
+/* Write CSR hiwt (spec "The hiwt register"; WARL). Result: the value that the CSR now reads as.
+ * Drops the hart's caches. */
+uint64_t window_set_hiwt(struct window_hart *wh, uint64_t value);
+uint64_t window_hiwt(const struct window_hart *wh);
+
+/* Drop what this hart caches: its PMP settings changed. */
+void window_hart_flush(struct window_hart *wh);
+
+const struct window_counters *window_hart_counters(const struct window_hart *wh);
+
+/*
+ * The instructions. rs1, rs2, rs3 are the values of the registers; by is who executes. They check
+ * hiwt.EN and the level themselves, in the spec's order. Each follows its section in the spec,
+ * "Instructions".
+ */
+struct window_result window_put(struct window_hart *wh, const struct window_caller *by,
+                                uint64_t rs1, uint64_t rs2, uint64_t rs3);
+struct window_result window_get(struct window_hart *wh, const struct window_caller *by,
+                                uint64_t rs1, uint64_t rs2, uint64_t rs3);
+struct window_result window_ring(struct window_hart *wh, const struct window_caller *by,
+                                 uint64_t rs1, uint64_t rs2);
+struct window_result window_store(struct window_hart *wh, const struct window_caller *by,
+                                  uint64_t rs1, uint64_t rs2, uint64_t rs3);
+struct window_result window_drop(struct window_hart *wh, const struct window_caller *by,
+                                 uint64_t rs1);
+struct window_result window_bind(struct window_hart *wh, const struct window_caller *by,
+                                 uint64_t rs1, uint64_t rs2);
+struct window_result window_query(struct window_hart *wh, const struct window_caller *by,
+                                  uint64_t rs1, uint64_t rs2);
+struct window_result window_alloc(struct window_hart *wh, const struct window_caller *by,
+                                  uint64_t rs1);
+struct window_result window_free(struct window_hart *wh, const struct window_caller *by,
+                                 uint64_t rs1);
+/* all: the instruction's rs1 field is x0; rs1 is then ignored. The GPA in rs2 narrows a fence of
+ * the host; dropping more is allowed, and this engine drops all addresses. */
+struct window_result window_fence(struct window_hart *wh, const struct window_caller *by, bool all,
+                                  uint64_t rs1);
+struct window_result window_suspend(struct window_hart *wh, const struct window_caller *by,
+                                    uint64_t rs1, uint64_t rs2);
+
+#endif
