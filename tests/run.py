@@ -80,7 +80,7 @@ def run_test(test, options):
     # meson's timeout is for one run on an idle machine of today; be patient with slower ones.
     timeout = (test['timeout'] or 0) * options.timeout_multiplier * (20 if options.long else 1)
     process = subprocess.Popen(test['cmd'], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                               stderr=subprocess.STDOUT, env=env, cwd=test['workdir'],
+                               stderr=subprocess.STDOUT, env=env, cwd=test['workdir'] or test['build'],
                                start_new_session=True)
     try:
         raw, _ = process.communicate(timeout=timeout or None)
@@ -115,6 +115,7 @@ def list_tests(build):
         if bool(only) != ('fuzz' in suites):
             continue
         test['suites'] = suites
+        test['build'] = directory
         tests.append(test)
     return tests
 

@@ -72,6 +72,9 @@ def main():
     if options.machine == 'qemu' and not shutil.which('qemu-system-riscv64'):
         print('1..0 # skip qemu-system-riscv64 is not installed')
         return 0
+    if options.machine == 'isthmus' and not os.path.exists(options.isthmus):
+        print(f'1..0 # skip {options.isthmus} is not built')
+        return 0
     number = failures = 0
     with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
         for cases in pool.map(lambda p: run_program(options, p), options.programs):
