@@ -22,19 +22,20 @@
 enum { BLOCK_MAX = 64 }; /* instructions */
 
 struct block {
-    uint8_t n; /* instructions */
+    struct code_page *page; /* NULL: private, never chained */
+    struct block *link[2];  /* atomic: the blocks of the same page that follow when its last branch
+                               is taken (1) or not (0); NULL: not known yet */
+    uint8_t n;              /* instructions; a pseudo-op stands behind the last */
     struct op ops[];
-    /* After the last op of a block that may be chained: struct block *link[2], the blocks in the same page
-     * that follow when its branch is taken (0) or not (1), or NULL where not yet known. */
 };
 
+struct code_chunk;
 struct code_page {
     struct block *blocks[PAGE_SIZE / 2]; /* atomic: by halfword offset; NULL: not decoded yet */
+    uint64_t copy[PAGE_SIZE / 8];        /* the snapshot */
     uint64_t ppn;
     struct code_page *next;   /* in the cache's bucket */
-    struct code_chunk *chunk; /* where its blocks are allocated */
-    size_t bytes;
-    uint8_t bytes_copy[PAGE_SIZE];
+    struct code_chunk *chunk; /* where its blocks are */
 };
 
 struct code_cache;
@@ -43,38 +44,69 @@ struct code_cache;
 struct code_cache *code_cache_new(const struct isa *isa);
 void code_cache_free(struct code_cache *c);
 
-/* The page whose bytes now are [host, host + 4096), physical page ppn. NULL: no memory. */
+/* The code of physical page ppn whose bytes now are [host, host + 4096). NULL: no memory. */
 struct code_page *code_page_get(struct code_cache *c, uint64_t ppn, const uint8_t *host);
 
 /* The block that starts at byte offset off (even) of the page, decoded now if need be. NULL where
  * its first instruction straddles the page's end, or no memory. */
 struct block *code_block(struct code_cache *c, struct code_page *page, unsigned off);
 
-/* A block of at most max instructions decoded from the bytes at code (avail of them), in buffer
- * `into` of CODE_PRIVATE_SIZE bytes: not cached, not chained. Result: into as a block. */
-enum { CODE_PRIVATE_SIZE = sizeof(struct block) + (BLOCK_MAX + 2) * sizeof(struct op) };
-struct block *code_private_block(struct code_cache *c, const uint8_t *code, unsigned avail, unsigned max,
-                                 void *into);
+/* A block of at most max instructions decoded from the avail bytes at code into the buffer `into`
+ * of CODE_PRIVATE_SIZE bytes: not cached, not chained. n is 0 where no instruction fits. */
+enum { CODE_PRIVATE_SIZE = sizeof(struct block) + (BLOCK_MAX + 1) * sizeof(struct op) };
+struct block *code_private_block(struct code_cache *c, const uint8_t *code, unsigned avail,
+                                 unsigned max, void *into);
 
-/* Bytes held by snapshots and blocks. When it is over the limit, all harts must leave their
- * blocks and drop their exec TLBs, and then one of them calls code_collect, which frees all. */
+/* Bytes held by snapshots and blocks. When they are too many, all harts must leave their blocks
+ * and drop their exec TLBs (mmu_drop_exec), and then one caller frees all by code_collect. */
 size_t code_bytes(const struct code_cache *c);
 void code_collect(struct code_cache *c);
 
-/* Follow to the block at h->pc if it can be entered without looking at anything but the exec TLB:
- * what an exec function at a block's end returns. NULL: hart_run looks. */
-static inline const struct op *code_next(struct hart *h)
+/* Enter block b if nothing stands against it. NULL: hart_run looks what does. */
+static inline const struct op *code_enter(struct hart *h, const struct block *b)
 {
-    const struct code_page *page = tlb_exec(h->xbank, h->pc);
-    struct block *b;
-
-    if (unlikely(!page))
-        return NULL;
-    b = __atomic_load_n(&page->blocks[(h->pc & (PAGE_SIZE - 1)) / 2], __ATOMIC_ACQUIRE);
     if (unlikely(!b || b->n > h->left || __atomic_load_n(&h->wait_event, __ATOMIC_RELAXED)))
         return NULL;
     h->left -= b->n;
     return b->ops;
+}
+
+/* The block at h->pc, if the exec TLB knows its page and it is decoded. */
+static inline const struct op *code_next(struct hart *h)
+{
+    const struct code_page *page = tlb_exec(h->xbank, h->pc);
+
+    if (unlikely(!page))
+        return NULL;
+    return code_enter(h, __atomic_load_n(&page->blocks[(h->pc & (PAGE_SIZE - 1)) / 2],
+                                         __ATOMIC_ACQUIRE));
+}
+
+/* The block that op, its last, belongs to: the decoder put op's index in rs3. */
+static inline struct block *code_block_of(const struct op *op)
+{
+    return (struct block *)((char *)(op - op->rs3) - offsetof(struct block, ops));
+}
+
+/* Go from block-ending op to target, which is not the result of a computation: by the block's link
+ * `taken` where it stays in the page. Sets h->pc. */
+static inline const struct op *code_follow(struct hart *h, const struct op *op, unsigned taken,
+                                           uint64_t target)
+{
+    struct block *from = code_block_of(op);
+    struct block *to = __atomic_load_n(&from->link[taken], __ATOMIC_ACQUIRE);
+    bool same_page = ((h->pc ^ target) & PAGE_MASK) == 0;
+
+    h->pc = target;
+    if (likely(to))
+        return code_enter(h, to);
+    if (same_page && from->page) {
+        to = __atomic_load_n(&from->page->blocks[(target & (PAGE_SIZE - 1)) / 2], __ATOMIC_ACQUIRE);
+        if (to)
+            __atomic_store_n(&from->link[taken], to, __ATOMIC_RELEASE);
+        return code_enter(h, to);
+    }
+    return code_next(h);
 }
 
 #endif

@@ -153,11 +153,12 @@ struct hart {
     struct hart_clock clock;
     uint64_t hartid;
     unsigned index;
-    bool halted; /* stopped for good until the machine resets it */
+    void *private_block; /* where run.c decodes what is executed once */
     struct hart_counters counters;
 
     pthread_mutex_t sleep_lock;
     pthread_cond_t sleep;
+    bool sleeping; /* atomic */
 };
 
 /* Prepare a hart over mem and code; state as after reset (hart_reset). 0 or -ENOMEM. */
@@ -179,8 +180,8 @@ enum hart_stop {
  * n, so that a hart that only traps comes back too. Only the hart's own thread calls this. */
 enum hart_stop hart_run(struct hart *h, uint64_t n);
 
-/* Block in WFI until something may be pending: an event, or the hart's next timer deadline by its
- * clock's host time (10 MHz ticks). Only in threaded mode. */
+/* Block in WFI until something may be pending: an event, or the hart's next timer deadline. Only
+ * where the clock's ticks are those of the host's time. */
 void hart_sleep(struct hart *h);
 
 /* From any thread: set bits of wait_event and wake the hart if it sleeps. */

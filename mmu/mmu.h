@@ -175,7 +175,9 @@ bool pmp_check(const struct mmu *mmu, uint64_t pa, uint64_t size, enum mmu_acces
                unsigned priv);
 /* True where [page, page + 4096) gets one answer for every access of every size. */
 bool pmp_uniform(const struct mmu *mmu, uint64_t page);
-/* CSR writes with lock and WARL rules; pmpcfg index is of the entry's byte. They drop the TLB where something changed. */
+/* CSR writes with lock and WARL rules, an entry at a time. They drop the TLB where something
+ * changed. */
+void pmp_reset(struct mmu *mmu);
 void pmp_write_cfg(struct mmu *mmu, unsigned entry, uint8_t cfg);
 void pmp_write_addr(struct mmu *mmu, unsigned entry, uint64_t addr);
 

@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The code cache: snapshots of pages in a hash table, blocks in chunks that belong to a page.
+ * Readers (harts in their blocks) take no lock; whoever adds a page or a block holds the lock and
+ * publishes it with one atomic store.
+ */
+#include "hart/code.h"
+#include "hart/exec/exec.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { BUCKETS = 16384, CHUNK_BYTES = 16 * 1024 };
+
+struct code_chunk {
+    struct code_chunk *next;
+    size_t used, size;
+    char data[] __attribute__((aligned(16)));
+};
+
+struct code_cache {
+    const struct isa *isa;
+    pthread_mutex_t lock;
+    size_t bytes; /* atomic */
+    struct code_page *bucket[BUCKETS];
+    struct code_page *retired; /* snapshots that newer ones replaced */
+};
+
+static const exec_fn exec_of[INSN_COUNT] = {
+    [INSN_ILLEGAL] = exec_illegal,
+#define INSN(id, match, mask, format, ext, class) [INSN_##id] = exec_##id,
+#include "isa/insn.def"
+};
+
+struct code_cache *code_cache_new(const struct isa *isa)
+{
+    struct code_cache *c = calloc(1, sizeof(*c));
+
+    if (c) {
+        c->isa = isa;
+        pthread_mutex_init(&c->lock, NULL);
+    }
+    return c;
+}
+
+static void page_free(struct code_page *p)
+{
+    for (struct code_chunk *k = p->chunk, *next; k; k = next) {
+        next = k->next;
+        free(k);
+    }
+    free(p);
+}
+
+static void list_free(struct code_page *p)
+{
+    for (struct code_page *next; p; p = next) {
+        next = p->next;
+        page_free(p);
+    }
+}
+
+void code_collect(struct code_cache *c)
+{
+    pthread_mutex_lock(&c->lock);
+    for (unsigned i = 0; i < BUCKETS; i++) {
+        list_free(c->bucket[i]);
+        c->bucket[i] = NULL;
+    }
+    list_free(c->retired);
+    c->retired = NULL;
+    __atomic_store_n(&c->bytes, 0, __ATOMIC_RELAXED);
+    pthread_mutex_unlock(&c->lock);
+}
+
+void code_cache_free(struct code_cache *c)
+{
+    if (!c)
+        return;
+    code_collect(c);
+    pthread_mutex_destroy(&c->lock);
+    free(c);
+}
+
+size_t code_bytes(const struct code_cache *c)
+{
+    return __atomic_load_n(&c->bytes, __ATOMIC_RELAXED);
+}
+
+/* Guest memory changes under us: copy and compare it by relaxed doubleword loads. */
+static bool same_bytes(const uint64_t *copy, const uint64_t *host)
+{
+    uint64_t diff = 0;
+
+    for (unsigned i = 0; i < PAGE_SIZE / 8; i += 8) {
+        for (unsigned j = i; j < i + 8; j++)
+            diff |= copy[j] ^ __atomic_load_n(&host[j], __ATOMIC_RELAXED);
+        if (diff)
+            return false;
+    }
+    return true;
+}
+
+static struct code_page *page_new(struct code_cache *c, uint64_t ppn, const uint64_t *host)
+{
+    struct code_page *p = calloc(1, sizeof(*p));
+
+    if (!p)
+        return NULL;
+    p->ppn = ppn;
+    for (unsigned i = 0; i < PAGE_SIZE / 8; i++)
+        p->copy[i] = __atomic_load_n(&host[i], __ATOMIC_RELAXED);
+    __atomic_fetch_add(&c->bytes, sizeof(*p), __ATOMIC_RELAXED);
+    return p;
+}
+
+struct code_page *code_page_get(struct code_cache *c, uint64_t ppn, const uint8_t *host)
+{
+    const uint64_t *words = (const uint64_t *)host;
+    struct code_page **at, *p;
+
+    pthread_mutex_lock(&c->lock);
+    at = &c->bucket[ppn % BUCKETS];
+    while (*at && (*at)->ppn != ppn)
+        at = &(*at)->next;
+    p = *at;
+    if (!p || !same_bytes(p->copy, words)) {
+        struct code_page *fresh = page_new(c, ppn, words);
+        if (fresh && p) {
+            fresh->next = p->next;
+            p->next = c->retired;
+            c->retired = p;
+        }
+        if (fresh)
+            *at = fresh;
+        p = fresh;
+    }
+    pthread_mutex_unlock(&c->lock);
+    return p;
+}
+
+static void *chunk_alloc(struct code_cache *c, struct code_page *page, size_t size)
+{
+    struct code_chunk *k = page->chunk;
+
+    size = (size + 15) & ~(size_t)15;
+    if (!k || k->size - k->used < size) {
+        /* Most pages hold little code that is ever run: start small. */
+        size_t want = k ? CHUNK_BYTES : CHUNK_BYTES / 8;
+        want = want < size ? size : want;
+        k = malloc(sizeof(*k) + want);
+        if (!k)
+            return NULL;
+        *k = (struct code_chunk){.next = page->chunk, .size = want};
+        page->chunk = k;
+        __atomic_fetch_add(&c->bytes, sizeof(*k) + want, __ATOMIC_RELAXED);
+    }
+    k->used += size;
+    return k->data + k->used - size;
+}
+
+static void fill_op(struct op *op, const struct insn *i, unsigned off)
+{
+    bool sets_x = !(i->class == CLASS_FP || i->class == CLASS_FPMEM);
+    unsigned format = isa_row(i->base)->format;
+
+    *op = (struct op){.fn = exec_of[i->base],
+                      .imm = i->imm,
+                      .raw = i->raw,
+                      .off = off,
+                      .rd = i->rd,
+                      .rs1 = i->rs1,
+                      .rs2 = i->rs2,
+                      .rs3 = i->rs3,
+                      .len = i->len};
+    if (format == FMT_FCMP || format == FMT_FTOI || format == FMT_FTOX)
+        sets_x = true;
+    if (sets_x && i->rd == 0)
+        op->rd = REG_SINK;
+}
+
+static uint32_t fetch(const uint8_t *code, unsigned avail, unsigned at)
+{
+    uint16_t lo, hi = 0;
+
+    memcpy(&lo, code + at, 2);
+    if (at + 4 <= avail)
+        memcpy(&hi, code + at + 2, 2);
+    return lo | (uint32_t)hi << 16;
+}
+
+/* Decode from code[at..avail) into ops: instructions up to and with the first that ends a block,
+ * at most max, none that does not fit, and behind them a pseudo-op where the last one does not
+ * set pc itself. Result: how many instructions; ops has room for max + 1. */
+static unsigned decode_run(const struct isa *isa, const uint8_t *code, unsigned avail, unsigned at,
+                           unsigned max, struct op *ops)
+{
+    unsigned n = 0, start = at;
+    bool ends = false, looks = false;
+
+    while (n < max && !ends && at + 2 <= avail) {
+        struct insn i;
+        isa_decode(isa, fetch(code, avail, at), &i);
+        if (at + i.len > avail)
+            break;
+        fill_op(&ops[n], &i, at - start);
+        if (i.class == CLASS_BRANCH || i.base == INSN_jal)
+            ops[n].rs3 = n; /* for code_block_of */
+        n++;
+        at += i.len;
+        ends = i.class == CLASS_BRANCH || i.class == CLASS_JUMP || i.class == CLASS_SYSTEM ||
+               i.id == INSN_ILLEGAL;
+        looks = i.class == CLASS_SYSTEM;
+    }
+    for (unsigned k = 0; k < n; k++)
+        ops[k].rest = n - k;
+    ops[n] = (struct op){.fn = looks ? exec_block_exit : exec_block_end,
+                         .off = at - start,
+                         .rs3 = n};
+    return n;
+}
+
+struct block *code_block(struct code_cache *c, struct code_page *page, unsigned off)
+{
+    struct op ops[BLOCK_MAX + 1];
+    struct block *b;
+    unsigned n;
+
+    b = __atomic_load_n(&page->blocks[off / 2], __ATOMIC_ACQUIRE);
+    if (b)
+        return b;
+    n = decode_run(c->isa, (const uint8_t *)page->copy, PAGE_SIZE, off, BLOCK_MAX, ops);
+    if (n == 0)
+        return NULL;
+    pthread_mutex_lock(&c->lock);
+    b = __atomic_load_n(&page->blocks[off / 2], __ATOMIC_RELAXED);
+    if (!b)
+        b = chunk_alloc(c, page, sizeof(*b) + (n + 1) * sizeof(struct op));
+    if (b && !page->blocks[off / 2]) {
+        b->n = n;
+        b->link[0] = b->link[1] = NULL;
+        b->page = page;
+        memcpy(b->ops, ops, (n + 1) * sizeof(struct op));
+        __atomic_store_n(&page->blocks[off / 2], b, __ATOMIC_RELEASE);
+    }
+    pthread_mutex_unlock(&c->lock);
+    return b;
+}
+
+struct block *code_private_block(struct code_cache *c, const uint8_t *code, unsigned avail,
+                                 unsigned max, void *into)
+{
+    struct block *b = into;
+
+    b->page = NULL;
+    b->link[0] = b->link[1] = NULL;
+    b->n = decode_run(c->isa, code, avail, 0, max < BLOCK_MAX ? max : BLOCK_MAX, b->ops);
+    return b;
+}

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A: LR/SC and AMOs (Unprivileged, "A" Extension), as host atomics on main memory. All are
+ * sequentially consistent whatever aq and rl say. SC is a compare-and-swap of the reserved datum
+ * with the value that LR read: it may succeed where the value was changed and changed back, which
+ * no program that keeps to LR/SC or AMO can tell from success before the change.
+ * A misaligned one raises an address-misaligned exception; outside main memory, an access fault.
+ */
+#include "hart/exec/memory.h"
+
+/* The host address of the datum, or NULL with the exception taken. */
+static void *datum(struct hart *h, const struct op *op, unsigned size, enum mmu_access access)
+{
+    uint64_t va = RS1;
+    void *host = access == MMU_LOAD ? tlb_read(h->dbank, va, size) : tlb_write(h->dbank, va, size);
+    struct mmu_fault fault;
+
+    if (likely(host))
+        return host;
+    if (va & (size - 1)) {
+        struct mmu_fault misaligned = {
+            .cause = access == MMU_LOAD ? EXC_LOAD_MISALIGNED : EXC_STORE_MISALIGNED, .va = va};
+        hart_raise_fault(h, op, &misaligned, va, memory_is_virtual(h));
+        return NULL;
+    }
+    host = mmu_atomic(&h->mmu, h->dbank, va, size, access, &fault);
+    if (!host)
+        hart_raise_fault(h, op, &fault, va, memory_is_virtual(h));
+    return host;
+}
+
+#define LR(id, type, stype)                                                                        \
+    EXEC(id)                                                                                       \
+    {                                                                                              \
+        type *p = datum(h, op, sizeof(type), MMU_LOAD);                                            \
+                                                                                                   \
+        if (unlikely(!p))                                                                          \
+            return NULL;                                                                           \
+        h->reserved = (uint8_t *)p;                                                                \
+        h->reserved_size = sizeof(type);                                                           \
+        h->reserved_value = __atomic_load_n(p, __ATOMIC_SEQ_CST);                                  \
+        RD = (uint64_t)(int64_t)(stype)h->reserved_value;                                          \
+        NEXT;                                                                                      \
+    }
+
+#define SC(id, type)                                                                               \
+    EXEC(id)                                                                                       \
+    {                                                                                              \
+        type *p = datum(h, op, sizeof(type), MMU_STORE), expected = (type)h->reserved_value;       \
+        bool ok;                                                                                   \
+                                                                                                   \
+        if (unlikely(!p))                                                                          \
+            return NULL;                                                                           \
+        ok = h->reserved == (uint8_t *)p && h->reserved_size == sizeof(type) &&                    \
+             __atomic_compare_exchange_n(p, &expected, (type)RS2, false, __ATOMIC_SEQ_CST,         \
+                                         __ATOMIC_SEQ_CST);                                        \
+        h->reserved = NULL;                                                                        \
+        RD = !ok;                                                                                  \
+        NEXT;                                                                                      \
+    }
+
+#define AMO(id, type, stype, old)                                                                  \
+    EXEC(id)                                                                                       \
+    {                                                                                              \
+        type *p = datum(h, op, sizeof(type), MMU_STORE);                                           \
+                                                                                                   \
+        if (unlikely(!p))                                                                          \
+            return NULL;                                                                           \
+        RD = (uint64_t)(int64_t)(stype)(old);                                                      \
+        NEXT;                                                                                      \
+    }
+
+/* min and max: compare-and-swap until nobody interfered. */
+#define SELECT(name, type, better)                                                                 \
+    static type name(type *p, type operand)                                                        \
+    {                                                                                              \
+        type seen = __atomic_load_n(p, __ATOMIC_RELAXED);                                          \
+                                                                                                   \
+        while (!__atomic_compare_exchange_n(p, &seen, seen better operand ? seen : operand, false, \
+                                            __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))                   \
+            ;                                                                                      \
+        return seen;                                                                               \
+    }
+SELECT(min32, int32_t, <)
+SELECT(max32, int32_t, >)
+SELECT(minu32, uint32_t, <)
+SELECT(maxu32, uint32_t, >)
+SELECT(min64, int64_t, <)
+SELECT(max64, int64_t, >)
+SELECT(minu64, uint64_t, <)
+SELECT(maxu64, uint64_t, >)
+
+#define FAMILY(s, type, stype, n)                                                                  \
+    LR(lr_##s, type, stype)                                                                        \
+    SC(sc_##s, type)                                                                               \
+    AMO(amoswap_##s, type, stype, __atomic_exchange_n(p, (type)RS2, __ATOMIC_SEQ_CST))             \
+    AMO(amoadd_##s, type, stype, __atomic_fetch_add(p, (type)RS2, __ATOMIC_SEQ_CST))               \
+    AMO(amoxor_##s, type, stype, __atomic_fetch_xor(p, (type)RS2, __ATOMIC_SEQ_CST))               \
+    AMO(amoand_##s, type, stype, __atomic_fetch_and(p, (type)RS2, __ATOMIC_SEQ_CST))               \
+    AMO(amoor_##s, type, stype, __atomic_fetch_or(p, (type)RS2, __ATOMIC_SEQ_CST))                 \
+    AMO(amomin_##s, type, stype, min##n((stype *)p, (stype)RS2))                                   \
+    AMO(amomax_##s, type, stype, max##n((stype *)p, (stype)RS2))                                   \
+    AMO(amominu_##s, type, stype, minu##n(p, (type)RS2))                                           \
+    AMO(amomaxu_##s, type, stype, maxu##n(p, (type)RS2))
+
+FAMILY(w, uint32_t, int32_t, 32)
+FAMILY(d, uint64_t, int64_t, 64)

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT */
+/* A hart's life: made, reset, kicked by other threads, asleep in WFI. */
+#include "hart/hart.h"
+#include "hart/code.h"
+#include "hart/csr.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+int hart_init(struct hart *h, unsigned index, const struct isa *isa, struct mem *mem,
+              struct code_cache *code, struct hart_clock clock)
+{
+    pthread_condattr_t attr;
+    int err;
+
+    memset(h, 0, sizeof(*h));
+    h->index = index;
+    h->hartid = index;
+    h->isa = isa;
+    h->mem = mem;
+    h->code = code;
+    h->clock = clock;
+    h->mtimecmp = UINT64_MAX;
+    h->private_block = malloc(CODE_PRIVATE_SIZE);
+    if (!h->private_block)
+        return -ENOMEM;
+    err = mmu_init(&h->mmu, mem);
+    if (err) {
+        free(h->private_block);
+        return err;
+    }
+    pthread_mutex_init(&h->sleep_lock, NULL);
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(&h->sleep, &attr);
+    pthread_condattr_destroy(&attr);
+    hart_reset(h, 0);
+    return 0;
+}
+
+void hart_free(struct hart *h)
+{
+    mmu_free(&h->mmu);
+    free(h->private_block);
+    pthread_mutex_destroy(&h->sleep_lock);
+    pthread_cond_destroy(&h->sleep);
+}
+
+void hart_reset(struct hart *h, uint64_t pc)
+{
+    memset(h->x, 0, sizeof(h->x));
+    memset(h->f, 0, sizeof(h->f));
+    h->frm = h->fflags = 0;
+    h->pc = pc;
+    h->priv = PRV_M;
+    h->v = false;
+    h->waiting = false;
+    h->reserved = NULL;
+    h->left = 0;
+    h->instret_end = 0;
+    __atomic_store_n(&h->mtimecmp, UINT64_MAX, __ATOMIC_RELAXED);
+    csr_reset(h);
+    pmp_reset(&h->mmu);
+    mmu_drop_all(&h->mmu);
+    hart_update_context(h);
+}
+
+void hart_kick(struct hart *h, uint32_t events)
+{
+    __atomic_fetch_or(&h->wait_event, events, __ATOMIC_SEQ_CST);
+    if (!__atomic_load_n(&h->sleeping, __ATOMIC_SEQ_CST))
+        return;
+    pthread_mutex_lock(&h->sleep_lock);
+    pthread_cond_signal(&h->sleep);
+    pthread_mutex_unlock(&h->sleep_lock);
+}
+
+void hart_set_irq(struct hart *h, uint64_t mask, bool level)
+{
+    uint64_t old = level ? __atomic_fetch_or(&h->irq_lines, mask, __ATOMIC_SEQ_CST)
+                         : __atomic_fetch_and(&h->irq_lines, ~mask, __ATOMIC_SEQ_CST);
+
+    if ((old & mask) != (level ? mask : 0))
+        hart_kick(h, EVENT_IRQ);
+}
+
+enum { TICK_NS = 100, SECOND_NS = 1000000000 };
+
+void hart_sleep(struct hart *h)
+{
+    uint64_t deadline = hart_deadline(h), now = hart_time(h);
+    struct timespec until;
+    uint64_t ns;
+
+    if (deadline <= now)
+        return;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    /* A far deadline is cut to an hour: the hart then looks again. */
+    ns = min_u64(deadline - now, UINT64_C(36000000000)) * TICK_NS + until.tv_nsec;
+    until.tv_sec += ns / SECOND_NS;
+    until.tv_nsec = ns % SECOND_NS;
+    pthread_mutex_lock(&h->sleep_lock);
+    __atomic_store_n(&h->sleeping, true, __ATOMIC_SEQ_CST);
+    while (!__atomic_load_n(&h->wait_event, __ATOMIC_SEQ_CST))
+        if (pthread_cond_timedwait(&h->sleep, &h->sleep_lock, &until))
+            break;
+    __atomic_store_n(&h->sleeping, false, __ATOMIC_SEQ_CST);
+    pthread_mutex_unlock(&h->sleep_lock);
+}
+
+uint64_t hart_retired(const struct hart *h)
+{
+    return h->instret_end - (uint64_t)h->left;
+}

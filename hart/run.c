@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The run loop: everything that is not the straight path from block to block. It looks at events
+ * and interrupts, finds or decodes the next block, fills the exec TLB, executes alone what no
+ * cached block may hold (an instruction that straddles two pages, code in a page that PMP divides,
+ * the last instructions of a run), and raises exceptions on behalf of exec functions.
+ */
+#include "hart/code.h"
+#include "hart/exec/fp.h"
+#include "hart/hart.h"
+
+#include <string.h>
+
+/* A trap retires nothing but takes its place in the run. */
+static void charge_trap(struct hart *h)
+{
+    h->left--;
+    h->instret_end--;
+}
+
+static const struct op *fetch_fault(struct hart *h, const struct mmu_fault *f)
+{
+    struct trap t = {.cause = f->cause,
+                     .tval = f->va,
+                     .gpa = f->gpa,
+                     .tinst = f->tinst,
+                     .gva = h->v};
+
+    charge_trap(h);
+    hart_take_trap(h, &t);
+    return NULL;
+}
+
+/* Execute the instruction at h->pc alone: its halves are fetched, and checked, one by one. */
+static const struct op *enter_alone(struct hart *h)
+{
+    struct mmu_page page;
+    struct mmu_fault fault;
+    struct block *b;
+    uint16_t half[2] = {0};
+
+    for (unsigned i = 0; i < 2; i++) {
+        if (!mmu_fetch(&h->mmu, h->xbank, h->pc + 2 * i, &page, &fault))
+            return fetch_fault(h, &fault);
+        half[i] = __atomic_load_n((uint16_t *)page.host, __ATOMIC_RELAXED);
+        if (!insn_is_long(half[0]))
+            break;
+    }
+    b = code_private_block(h->code, (uint8_t *)half, sizeof(half), 1, h->private_block);
+    h->left -= b->n;
+    return b->ops;
+}
+
+/* The code of the page that h->pc is in, entered into the exec TLB. NULL: it cannot be cached, or
+ * *faulted with the trap taken. */
+static struct code_page *load_page(struct hart *h, bool *faulted)
+{
+    struct mmu_page page;
+    struct mmu_fault fault;
+    struct code_page *code;
+    uint64_t in_page = h->pc & (PAGE_SIZE - 1);
+
+    *faulted = !mmu_fetch(&h->mmu, h->xbank, h->pc, &page, &fault);
+    if (*faulted) {
+        fetch_fault(h, &fault);
+        return NULL;
+    }
+    if (!page.whole)
+        return NULL;
+    code = code_page_get(h->code, page.pa >> PAGE_SHIFT, page.host - in_page);
+    if (code)
+        mmu_enter_exec(h->xbank, h->pc, &page, code);
+    return code;
+}
+
+/* Enter the block at h->pc. NULL: a trap was taken. There is at least one instruction left. */
+static const struct op *enter(struct hart *h)
+{
+    unsigned in_page = h->pc & (PAGE_SIZE - 1);
+    struct code_page *page = tlb_exec(h->xbank, h->pc);
+    struct block *b;
+
+    if (!page) {
+        bool faulted;
+        page = load_page(h, &faulted);
+        if (faulted)
+            return NULL;
+    }
+    b = page ? code_block(h->code, page, in_page) : NULL;
+    if (!b)
+        return enter_alone(h);
+    if (b->n > h->left)
+        b = code_private_block(h->code, (const uint8_t *)page->copy + in_page, PAGE_SIZE - in_page,
+                               h->left, h->private_block);
+    h->left -= b->n;
+    return b->ops;
+}
+
+/* Take the pending interrupt, if there is one. */
+static bool interrupt(struct hart *h)
+{
+    struct trap t = {0};
+
+    if (!hart_pending_interrupt(h, &t.cause))
+        return false;
+    h->waiting = false;
+    charge_trap(h);
+    hart_take_trap(h, &t);
+    return true;
+}
+
+/* Look at wait_event and at WFI. Result: true to go on executing; false with *stop. */
+static bool attend(struct hart *h, enum hart_stop *stop)
+{
+    uint32_t events = __atomic_exchange_n(&h->wait_event, 0, __ATOMIC_SEQ_CST);
+
+    if (events & EVENT_STOP) {
+        __atomic_fetch_or(&h->wait_event, events & ~EVENT_STOP, __ATOMIC_RELAXED);
+        *stop = HART_STOPPED;
+        return false;
+    }
+    if (h->left > 0)
+        interrupt(h);
+    if (h->waiting && !hart_wakeup_pending(h)) {
+        *stop = HART_WAITING;
+        return false;
+    }
+    h->waiting = false;
+    *stop = HART_QUANTUM;
+    return h->left > 0;
+}
+
+enum hart_stop hart_run(struct hart *h, uint64_t n)
+{
+    enum hart_stop stop;
+
+    h->instret_end += n - (uint64_t)h->left;
+    h->left = n;
+    hart_fp_enter(h);
+    /* Timers are compared here, once a run: an event would be one more thing to arm. */
+    while (attend(h, &stop)) {
+        do {
+            const struct op *op = enter(h);
+            while (op)
+                op = op->fn(h, op);
+        } while (h->left > 0 && !h->waiting &&
+                 !__atomic_load_n(&h->wait_event, __ATOMIC_RELAXED));
+    }
+    hart_fp_leave(h);
+    return stop;
+}
+
+const struct op *hart_raise(struct hart *h, const struct op *op, uint64_t cause, uint64_t tval)
+{
+    struct trap t = {.cause = cause, .tval = tval};
+
+    h->pc = hart_pc(h, op);
+    h->left += op->rest;
+    charge_trap(h);
+    hart_take_trap(h, &t);
+    return NULL;
+}
+
+/* The transformed instruction of an explicit memory access (H, "Transformed Instruction or
+ * Pseudoinstruction for mtinst or htinst"): addressing fields replaced by how far into the access the fault is,
+ * bit 1 cleared for a compressed one. 0, which is always allowed, for what the manual gives no transformation. */
+static uint64_t transformed(const struct hart *h, const struct op *op, uint64_t offset)
+{
+    struct insn i;
+    uint64_t t;
+
+    isa_decode(h->isa, op->raw, &i);
+    switch (isa_row(i.base)->format) {
+    case FMT_LOAD:
+    case FMT_FLOAD:
+        t = isa_row(i.base)->match | (uint64_t)i.rd << 7;
+        break;
+    case FMT_S:
+    case FMT_FS:
+        t = isa_row(i.base)->match | (uint64_t)i.rs2 << 20;
+        break;
+    case FMT_LR:
+    case FMT_AMO:
+    case FMT_HLV:
+    case FMT_HSV:
+        t = op->raw & ~(UINT64_C(31) << 15);
+        break;
+    default:
+        return 0;
+    }
+    t |= offset << 15;
+    return i.len == 2 ? t & ~UINT64_C(2) : t;
+}
+
+static bool is_guest_page_fault(uint64_t cause)
+{
+    return cause == EXC_LOAD_GUEST_PAGE || cause == EXC_STORE_GUEST_PAGE ||
+           cause == EXC_FETCH_GUEST_PAGE;
+}
+
+const struct op *hart_raise_fault(struct hart *h, const struct op *op, const struct mmu_fault *f,
+                                  uint64_t va, bool v)
+{
+    struct trap t = {.cause = f->cause, .tval = f->va, .gpa = f->gpa, .tinst = f->tinst, .gva = v};
+
+    if (is_guest_page_fault(f->cause) && !t.tinst)
+        t.tinst = transformed(h, op, f->va - va);
+    h->pc = hart_pc(h, op);
+    h->left += op->rest;
+    charge_trap(h);
+    hart_take_trap(h, &t);
+    return NULL;
+}
+
+const struct op *hart_illegal(struct hart *h, const struct op *op)
+{
+    return hart_raise(h, op, EXC_ILLEGAL, op->raw);
+}
+
+const struct op *hart_virtual(struct hart *h, const struct op *op)
+{
+    return hart_raise(h, op, EXC_VIRTUAL, op->raw);
+}
