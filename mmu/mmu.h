@@ -73,9 +73,10 @@ struct tlb_bank {
     uint64_t epoch;      /* 1..255, shifted left by 4: what a valid tag has in bits 11:4 */
     uint64_t exec_epoch; /* the same for exec tags */
     uint64_t used;       /* mmu.tick when last made current: the victim is the oldest */
+    bool gpa_large;      /* has pieces of a G-stage superpage */
     unsigned large_n;    /* regions below in use; TLB_LARGE + 1: more than fit */
     struct {
-        uint64_t base, mask; /* a superpage or NAPOT range that this bank has pieces of */
+        uint64_t base, size; /* a first-stage superpage or NAPOT range that it has pieces of */
     } large[TLB_LARGE];
 };
 
@@ -90,11 +91,12 @@ enum { PMP_ENTRIES = 16 };
 struct mmu {
     struct mem *mem;
     struct tlb_bank *banks[TLB_BANKS]; /* allocated when first used */
+    struct tlb_bank *spare;            /* for when memory is short */
     struct gstage_cache *gcache;
     uint64_t tick;
     uint8_t pmpcfg[PMP_ENTRIES];
     uint64_t pmpaddr[PMP_ENTRIES];
-    bool pmp_any;        /* some entry is not OFF */
+    unsigned pmp_n;      /* entries from here on are OFF */
     bool adue, pbmte;    /* menvcfg.ADUE, menvcfg.PBMTE: G-stage, and first stage where V=0 */
     bool vadue, vpbmte;  /* henvcfg's (already and-ed with menvcfg's): first stage where V=1 */
     struct mmu_counters counters;
@@ -112,7 +114,8 @@ struct mmu_page {
     uint64_t pa;       /* physical address of the byte asked for */
     uint64_t gpa;      /* its guest-physical address; pa where V=0 */
     uint8_t *host;     /* host address of that byte; NULL where it is not RAM or ROM */
-    uint64_t size;     /* bytes of the smaller leaf of the two stages: a power of two */
+    uint64_t size;     /* bytes of the first stage's leaf: a power of two */
+    uint64_t gsize;    /* bytes of the G-stage's leaf where V; else as size */
     unsigned allowed;  /* MMU_LOAD, MMU_STORE, MMU_FETCH that need no further walk (D set, PMP) */
     bool whole;        /* PMP and memory kind are the same all over the 4 KiB page: may be cached */
 };
@@ -155,6 +158,8 @@ void *mmu_atomic(struct mmu *mmu, struct tlb_bank *bank, uint64_t va, unsigned s
  * page with mmu_enter_exec, if page->whole. */
 bool mmu_fetch(struct mmu *mmu, struct tlb_bank *bank, uint64_t va, struct mmu_page *page,
                struct mmu_fault *fault);
+/* Enter a translated page for loads and stores, if page->whole. */
+void mmu_enter_data(struct tlb_bank *bank, uint64_t va, const struct mmu_page *page);
 void mmu_enter_exec(struct tlb_bank *bank, uint64_t va, const struct mmu_page *page,
                     struct code_page *code);
 

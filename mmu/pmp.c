@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: MIT */
+/* Physical memory protection: 16 entries, grain 4 bytes (Privileged, "Physical Memory
+ * Protection"). */
+#include "mmu/mmu.h"
+
+#include <string.h>
+
+enum { CFG_R = 1, CFG_W = 2, CFG_X = 4, CFG_A = 3 << 3, CFG_L = 1 << 7 };
+enum { A_OFF = 0, A_TOR = 1 << 3, A_NA4 = 2 << 3, A_NAPOT = 3 << 3 };
+#define ADDR_MASK (BIT(54) - 1)
+
+/* Entry i matches [*lo, *hi); empty where it is off. 56-bit addresses: no sum wraps. */
+static void entry_range(const struct mmu *mmu, unsigned i, uint64_t *lo, uint64_t *hi)
+{
+    uint64_t addr = mmu->pmpaddr[i], ones;
+
+    switch (mmu->pmpcfg[i] & CFG_A) {
+    case A_TOR:
+        *lo = i ? mmu->pmpaddr[i - 1] << 2 : 0;
+        *hi = addr << 2;
+        break;
+    case A_NA4:
+        *lo = addr << 2;
+        *hi = *lo + 4;
+        break;
+    case A_NAPOT:
+        ones = addr ^ (addr + 1); /* the trailing ones and the zero above them */
+        *lo = (addr & ~ones) << 2;
+        *hi = *lo + ((ones + 1) << 2);
+        break;
+    default:
+        *lo = *hi = 0;
+    }
+}
+
+bool pmp_check(const struct mmu *mmu, uint64_t pa, uint64_t size, enum mmu_access access,
+               unsigned priv)
+{
+    unsigned need = access == MMU_FETCH ? CFG_X : access == MMU_STORE ? CFG_W : CFG_R;
+
+    for (unsigned i = 0; i < mmu->pmp_n; i++) {
+        uint64_t lo, hi;
+        entry_range(mmu, i, &lo, &hi);
+        if (pa >= hi || pa + size <= lo)
+            continue;
+        /* The lowest entry that matches any byte decides, and must match all of them. */
+        if (pa < lo || pa + size > hi)
+            return false;
+        if (priv == PRV_M && !(mmu->pmpcfg[i] & CFG_L))
+            return true;
+        return mmu->pmpcfg[i] & need;
+    }
+    return priv == PRV_M;
+}
+
+bool pmp_uniform(const struct mmu *mmu, uint64_t page)
+{
+    for (unsigned i = 0; i < mmu->pmp_n; i++) {
+        uint64_t lo, hi;
+        entry_range(mmu, i, &lo, &hi);
+        if (page >= hi || page + PAGE_SIZE <= lo)
+            continue;
+        return page >= lo && page + PAGE_SIZE <= hi;
+    }
+    return true;
+}
+
+static void changed(struct mmu *mmu)
+{
+    mmu->pmp_n = 0;
+    for (unsigned i = 0; i < PMP_ENTRIES; i++)
+        if ((mmu->pmpcfg[i] & CFG_A) != A_OFF)
+            mmu->pmp_n = i + 1;
+    mmu_drop_all(mmu);
+}
+
+void pmp_reset(struct mmu *mmu)
+{
+    memset(mmu->pmpcfg, 0, sizeof(mmu->pmpcfg));
+    memset(mmu->pmpaddr, 0, sizeof(mmu->pmpaddr));
+    changed(mmu);
+}
+
+void pmp_write_cfg(struct mmu *mmu, unsigned entry, uint8_t cfg)
+{
+    uint8_t *now = &mmu->pmpcfg[entry];
+
+    cfg &= CFG_L | CFG_A | CFG_X | CFG_W | CFG_R;
+    if (*now & CFG_L || (cfg & (CFG_R | CFG_W)) == CFG_W || cfg == *now)
+        return; /* W without R is reserved: the write is ignored */
+    *now = cfg;
+    changed(mmu);
+}
+
+void pmp_write_addr(struct mmu *mmu, unsigned entry, uint64_t addr)
+{
+    uint8_t next = entry + 1 < PMP_ENTRIES ? mmu->pmpcfg[entry + 1] : 0;
+
+    if (mmu->pmpcfg[entry] & CFG_L || (next & CFG_L && (next & CFG_A) == A_TOR))
+        return;
+    addr &= ADDR_MASK;
+    if (mmu->pmpaddr[entry] == addr)
+        return;
+    mmu->pmpaddr[entry] = addr;
+    if (entry < mmu->pmp_n)
+        changed(mmu);
+}

@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * TLB banks: one a translation context, found by a hash of the context; what is entered in them,
+ * and what fences drop.
+ */
+#include "mmu/gcache.h"
+#include "mmu/mmu.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { PROBES = 8 };
+enum { EPOCH_STEP = 1 << 4, EPOCH_END = 256 << 4 };
+
+int mmu_init(struct mmu *mmu, struct mem *mem)
+{
+    memset(mmu, 0, sizeof(*mmu));
+    mmu->mem = mem;
+    mmu->gcache = gcache_new();
+    /* Banks are made when first asked for; the spare one makes asking never fail. */
+    mmu->spare = calloc(1, sizeof(struct tlb_bank));
+    if (!mmu->gcache || !mmu->spare) {
+        mmu_free(mmu);
+        return -ENOMEM;
+    }
+    return 0;
+}
+
+void mmu_free(struct mmu *mmu)
+{
+    for (unsigned i = 0; i < TLB_BANKS; i++)
+        free(mmu->banks[i]);
+    free(mmu->spare);
+    gcache_free(mmu->gcache);
+}
+
+/* Invalidate all by an epoch; at its wrap all tags are wiped, so that none of an old epoch
+ * matches. */
+static void drop_data(struct tlb_bank *b)
+{
+    b->large_n = 0;
+    b->gpa_large = false;
+    b->epoch += EPOCH_STEP;
+    if (b->epoch < EPOCH_END)
+        return;
+    b->epoch = EPOCH_STEP;
+    memset(b->data, 0, sizeof(b->data));
+}
+
+static void drop_exec(struct tlb_bank *b)
+{
+    b->exec_epoch += EPOCH_STEP;
+    if (b->exec_epoch < EPOCH_END)
+        return;
+    b->exec_epoch = EPOCH_STEP;
+    memset(b->exec, 0, sizeof(b->exec));
+}
+
+static void drop_bank(struct tlb_bank *b)
+{
+    drop_data(b);
+    drop_exec(b);
+}
+
+static unsigned hash(const struct mmu_ctx *ctx)
+{
+    uint64_t h = (ctx->atp ^ ctx->gatp * 31 ^ ctx->mode * 0x9e37) * UINT64_C(0x9e3779b97f4a7c15);
+
+    return h >> 58;
+}
+
+static bool same_context(const struct mmu_ctx *a, const struct mmu_ctx *b)
+{
+    return a->atp == b->atp && a->gatp == b->gatp && a->mode == b->mode;
+}
+
+/* A bank for ctx in place of the longest unused one of its probes. */
+static struct tlb_bank *replace(struct mmu *mmu, const struct mmu_ctx *ctx, unsigned at)
+{
+    struct tlb_bank **victim = NULL;
+
+    mmu->counters.bank_misses++;
+    for (unsigned i = 0; i < PROBES; i++) {
+        struct tlb_bank **b = &mmu->banks[(at + i) % TLB_BANKS];
+        if (!*b)
+            *b = calloc(1, sizeof(**b));
+        if (*b && (!victim || (*b)->used < (*victim)->used))
+            victim = b;
+        if (*b && !(*b)->used)
+            break;
+    }
+    if (!victim)
+        victim = &mmu->spare;
+    drop_bank(*victim);
+    (*victim)->ctx = *ctx;
+    return *victim;
+}
+
+struct tlb_bank *mmu_bank(struct mmu *mmu, const struct mmu_ctx *ctx)
+{
+    unsigned at = hash(ctx);
+    struct tlb_bank *b = NULL;
+
+    for (unsigned i = 0; i < PROBES && !b; i++) {
+        struct tlb_bank *candidate = mmu->banks[(at + i) % TLB_BANKS];
+        if (candidate && candidate->used && same_context(&candidate->ctx, ctx))
+            b = candidate;
+    }
+    if (!b)
+        b = replace(mmu, ctx, at);
+    b->used = ++mmu->tick;
+    return b;
+}
+
+/* Remember that the bank has pieces of a page of `size` bytes around va. */
+static void note_large(struct tlb_bank *b, uint64_t va, uint64_t size)
+{
+    uint64_t base = va & -size;
+
+    if (size <= PAGE_SIZE || (ATP_MODE(b->ctx.atp) == ATP_BARE))
+        return;
+    for (unsigned i = 0; i < b->large_n && i < TLB_LARGE; i++)
+        if (b->large[i].base == base && b->large[i].size == size)
+            return;
+    if (b->large_n < TLB_LARGE) {
+        b->large[b->large_n].base = base;
+        b->large[b->large_n].size = size;
+        b->large_n++;
+    } else {
+        b->large_n = TLB_LARGE + 1; /* more than can be told apart */
+    }
+}
+
+static bool in_large(const struct tlb_bank *b, uint64_t va)
+{
+    if (b->large_n > TLB_LARGE)
+        return true;
+    for (unsigned i = 0; i < b->large_n; i++)
+        if (va - b->large[i].base < b->large[i].size)
+            return true;
+    return false;
+}
+
+static void note_sizes(struct tlb_bank *b, uint64_t va, const struct mmu_page *page)
+{
+    note_large(b, va, page->size);
+    if (page->gsize > PAGE_SIZE)
+        b->gpa_large = true;
+}
+
+void mmu_enter_data(struct tlb_bank *b, uint64_t va, const struct mmu_page *page)
+{
+    struct tlb_entry *e = &b->data[(va >> PAGE_SHIFT) % TLB_ENTRIES];
+    uint64_t tag = (va & PAGE_MASK) | b->epoch;
+
+    if (!page->whole)
+        return;
+    e->rtag = page->allowed & MMU_LOAD ? tag : 0;
+    e->wtag = page->allowed & MMU_STORE ? tag : 0;
+    e->addend = (uintptr_t)page->host - va;
+    e->gpa = page->gpa & PAGE_MASK;
+    note_sizes(b, va, page);
+}
+
+void mmu_enter_exec(struct tlb_bank *b, uint64_t va, const struct mmu_page *page,
+                    struct code_page *code)
+{
+    unsigned i = (va >> PAGE_SHIFT) % TLB_EXEC_ENTRIES;
+
+    b->exec[i].tag = (va & PAGE_MASK) | b->exec_epoch;
+    b->exec[i].page = code;
+    b->exec_gpa[i] = page->gpa & PAGE_MASK;
+    note_sizes(b, va, page);
+}
+
+/* --- fences --- */
+
+static void drop_va(struct tlb_bank *b, uint64_t va)
+{
+    struct tlb_entry *e = &b->data[(va >> PAGE_SHIFT) % TLB_ENTRIES];
+    struct tlb_exec *x = &b->exec[(va >> PAGE_SHIFT) % TLB_EXEC_ENTRIES];
+
+    if (in_large(b, va)) {
+        drop_bank(b);
+        return;
+    }
+    if (((e->rtag | e->wtag) & PAGE_MASK) == (va & PAGE_MASK))
+        e->rtag = e->wtag = 0;
+    if ((x->tag & PAGE_MASK) == (va & PAGE_MASK))
+        x->tag = 0;
+}
+
+static void drop_gpa(struct tlb_bank *b, uint64_t gpa)
+{
+    if (b->gpa_large) {
+        drop_bank(b);
+        return;
+    }
+    for (unsigned i = 0; i < TLB_ENTRIES; i++)
+        if (b->data[i].gpa == (gpa & PAGE_MASK))
+            b->data[i].rtag = b->data[i].wtag = 0;
+    for (unsigned i = 0; i < TLB_EXEC_ENTRIES; i++)
+        if (b->exec_gpa[i] == (gpa & PAGE_MASK))
+            b->exec[i].tag = 0;
+}
+
+void mmu_fence_vma(struct mmu *mmu, const uint64_t *va, const unsigned *asid, const unsigned *vmid)
+{
+    mmu->counters.fences++;
+    for (unsigned i = 0; i < TLB_BANKS; i++) {
+        struct tlb_bank *b = mmu->banks[i];
+        if (!b || !b->used || !!(b->ctx.mode & CTX_V) != !!vmid)
+            continue;
+        if (vmid && HGATP_VMID(b->ctx.gatp) != *vmid)
+            continue;
+        if (asid && ATP_ASID(b->ctx.atp) != *asid)
+            continue;
+        if (va)
+            drop_va(b, *va);
+        else
+            drop_bank(b);
+    }
+}
+
+void mmu_fence_gvma(struct mmu *mmu, const uint64_t *gpa, const unsigned *vmid)
+{
+    mmu->counters.fences++;
+    if (gpa)
+        gcache_drop(mmu->gcache, *gpa, vmid);
+    else
+        gcache_drop_all(mmu->gcache);
+    for (unsigned i = 0; i < TLB_BANKS; i++) {
+        struct tlb_bank *b = mmu->banks[i];
+        if (!b || !b->used || !(b->ctx.mode & CTX_V))
+            continue;
+        if (vmid && HGATP_VMID(b->ctx.gatp) != *vmid)
+            continue;
+        if (gpa)
+            drop_gpa(b, *gpa);
+        else
+            drop_bank(b);
+    }
+}
+
+void mmu_drop_all(struct mmu *mmu)
+{
+    gcache_drop_all(mmu->gcache);
+    for (unsigned i = 0; i < TLB_BANKS; i++)
+        if (mmu->banks[i])
+            drop_bank(mmu->banks[i]);
+    drop_bank(mmu->spare);
+}
+
+void mmu_drop_exec(struct mmu *mmu)
+{
+    for (unsigned i = 0; i < TLB_BANKS; i++)
+        if (mmu->banks[i])
+            drop_exec(mmu->banks[i]);
+    drop_exec(mmu->spare);
+}
