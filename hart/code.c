@@ -247,6 +247,20 @@ struct block *code_block(struct code_cache *c, struct code_page *page, unsigned 
     return b;
 }
 
+const struct op *code_link(struct hart *h, const struct op *op, unsigned taken, uint64_t target)
+{
+    struct block *from = code_block_of(op), *to;
+    bool same_page = ((h->pc ^ target) & PAGE_MASK) == 0;
+
+    h->pc = target;
+    if (!same_page || !from->page)
+        return code_next(h);
+    to = __atomic_load_n(&from->page->blocks[(target & (PAGE_SIZE - 1)) / 2], __ATOMIC_ACQUIRE);
+    if (to)
+        __atomic_store_n(&from->link[taken], to, __ATOMIC_RELEASE);
+    return code_enter(h, to);
+}
+
 struct block *code_private_block(struct code_cache *c, const uint8_t *code, unsigned avail,
                                  unsigned max, void *into)
 {

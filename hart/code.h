@@ -88,25 +88,18 @@ static inline struct block *code_block_of(const struct op *op)
     return (struct block *)((char *)(op - op->rs3) - offsetof(struct block, ops));
 }
 
-/* Go from block-ending op to target, which is not the result of a computation: by the block's link
- * `taken` where it stays in the page. Sets h->pc. */
+/* Go from the block that op ends to target, a constant distance away: by the block's link `taken`
+ * where both are in one page. Sets h->pc. NULL: hart_run goes on. */
+const struct op *code_link(struct hart *h, const struct op *op, unsigned taken, uint64_t target);
 static inline const struct op *code_follow(struct hart *h, const struct op *op, unsigned taken,
                                            uint64_t target)
 {
-    struct block *from = code_block_of(op);
-    struct block *to = __atomic_load_n(&from->link[taken], __ATOMIC_ACQUIRE);
-    bool same_page = ((h->pc ^ target) & PAGE_MASK) == 0;
+    const struct block *to = __atomic_load_n(&code_block_of(op)->link[taken], __ATOMIC_ACQUIRE);
 
+    if (unlikely(!to))
+        return code_link(h, op, taken, target);
     h->pc = target;
-    if (likely(to))
-        return code_enter(h, to);
-    if (same_page && from->page) {
-        to = __atomic_load_n(&from->page->blocks[(target & (PAGE_SIZE - 1)) / 2], __ATOMIC_ACQUIRE);
-        if (to)
-            __atomic_store_n(&from->link[taken], to, __ATOMIC_RELEASE);
-        return code_enter(h, to);
-    }
-    return code_next(h);
+    return code_enter(h, to);
 }
 
 #endif

@@ -90,8 +90,8 @@ enum { PMP_ENTRIES = 16 };
 
 struct mmu {
     struct mem *mem;
-    struct tlb_bank *banks[TLB_BANKS]; /* allocated when first used */
-    struct tlb_bank *spare;            /* for when memory is short */
+    struct tlb_bank *banks[TLB_BANKS + 1]; /* allocated when first used; the last one is for when
+                                              there is no memory for another */
     struct gstage_cache *gcache;
     uint64_t tick;
     uint8_t pmpcfg[PMP_ENTRIES];

@@ -18,9 +18,8 @@ int mmu_init(struct mmu *mmu, struct mem *mem)
     memset(mmu, 0, sizeof(*mmu));
     mmu->mem = mem;
     mmu->gcache = gcache_new();
-    /* Banks are made when first asked for; the spare one makes asking never fail. */
-    mmu->spare = calloc(1, sizeof(struct tlb_bank));
-    if (!mmu->gcache || !mmu->spare) {
+    mmu->banks[TLB_BANKS] = calloc(1, sizeof(struct tlb_bank));
+    if (!mmu->gcache || !mmu->banks[TLB_BANKS]) {
         mmu_free(mmu);
         return -ENOMEM;
     }
@@ -29,9 +28,8 @@ int mmu_init(struct mmu *mmu, struct mem *mem)
 
 void mmu_free(struct mmu *mmu)
 {
-    for (unsigned i = 0; i < TLB_BANKS; i++)
+    for (unsigned i = 0; i <= TLB_BANKS; i++)
         free(mmu->banks[i]);
-    free(mmu->spare);
     gcache_free(mmu->gcache);
 }
 
@@ -91,7 +89,7 @@ static struct tlb_bank *replace(struct mmu *mmu, const struct mmu_ctx *ctx, unsi
             break;
     }
     if (!victim)
-        victim = &mmu->spare;
+        victim = &mmu->banks[TLB_BANKS];
     drop_bank(*victim);
     (*victim)->ctx = *ctx;
     return *victim;
@@ -208,7 +206,7 @@ static void drop_gpa(struct tlb_bank *b, uint64_t gpa)
 void mmu_fence_vma(struct mmu *mmu, const uint64_t *va, const unsigned *asid, const unsigned *vmid)
 {
     mmu->counters.fences++;
-    for (unsigned i = 0; i < TLB_BANKS; i++) {
+    for (unsigned i = 0; i <= TLB_BANKS; i++) {
         struct tlb_bank *b = mmu->banks[i];
         if (!b || !b->used || !!(b->ctx.mode & CTX_V) != !!vmid)
             continue;
@@ -230,7 +228,7 @@ void mmu_fence_gvma(struct mmu *mmu, const uint64_t *gpa, const unsigned *vmid)
         gcache_drop(mmu->gcache, *gpa, vmid);
     else
         gcache_drop_all(mmu->gcache);
-    for (unsigned i = 0; i < TLB_BANKS; i++) {
+    for (unsigned i = 0; i <= TLB_BANKS; i++) {
         struct tlb_bank *b = mmu->banks[i];
         if (!b || !b->used || !(b->ctx.mode & CTX_V))
             continue;
@@ -246,16 +244,14 @@ void mmu_fence_gvma(struct mmu *mmu, const uint64_t *gpa, const unsigned *vmid)
 void mmu_drop_all(struct mmu *mmu)
 {
     gcache_drop_all(mmu->gcache);
-    for (unsigned i = 0; i < TLB_BANKS; i++)
+    for (unsigned i = 0; i <= TLB_BANKS; i++)
         if (mmu->banks[i])
             drop_bank(mmu->banks[i]);
-    drop_bank(mmu->spare);
 }
 
 void mmu_drop_exec(struct mmu *mmu)
 {
-    for (unsigned i = 0; i < TLB_BANKS; i++)
+    for (unsigned i = 0; i <= TLB_BANKS; i++)
         if (mmu->banks[i])
             drop_exec(mmu->banks[i]);
-    drop_exec(mmu->spare);
 }

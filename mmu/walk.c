@@ -152,8 +152,8 @@ static bool walk(const struct request *rq, const struct stage *st, uint64_t va,
                  enum mmu_access access, uint64_t tinst, struct leaf *leaf)
 {
     unsigned kind = st->gstage ? KIND_GUEST_PAGE : KIND_PAGE;
-    uint64_t gpa = st->gstage ? va : 0, table, pte, need, pte_pa = 0;
-    uint64_t *host;
+    uint64_t gpa = st->gstage ? va : 0, table, pte = 0, need, pte_pa = 0;
+    uint64_t *host = NULL;
     unsigned level;
 
     if (!address_in_range(st, va))
