@@ -65,8 +65,9 @@ struct window_env {
 
     /* Translate the remote address va of another address space, for reading or writing, with A and
      * D set as Svadu does and PMP checked as for HS. Result: 0 with *host the address of va,
-     * usable to the end of its 4 KiB page and cached until fenced; or IG_REMOTE_FAULT (first stage,
-     * not main memory, PMP) or IG_NOT_RESIDENT (G-stage). Cached until a fence. */
+     * usable all over its 4 KiB page (PMP too allows all of it) and cached until fenced; or
+     * IG_REMOTE_FAULT (first stage, not main memory, PMP) or IG_NOT_RESIDENT (G-stage). Host
+     * addresses are congruent to guest addresses modulo 4096, here and in local. */
     int (*remote)(void *opaque, const struct window_space *space, uint64_t va, bool write,
                   void **host);
 
@@ -77,10 +78,6 @@ struct window_env {
     /* Store data, 32 bits, to the interrupt register at physical address pa, as HS would; whatever
      * goes wrong is ignored. Any value of pa may come. */
     void (*notify)(void *opaque, uint64_t pa, uint32_t data);
-
-    /* Main memory [host, host + len) was written by a put, get or ring: for decoded code and dirty
-     * pages. May be NULL. */
-    void (*wrote)(void *opaque, void *host, uint64_t len);
 };
 
 /* What became of an instruction. */
