@@ -20,8 +20,8 @@ static bool plays(descriptor_word *words, uint64_t domain, enum role role)
     return well_formed & (domain != DOMAIN_NONE) & (role == ROLE_OWNER ? is_owner : is_peer);
 }
 
-/* The locked descriptor of the window that a handle (register value) names, if the caller may ask on
- * that ground; NULL, with nothing locked, for DENIED. */
+/* The locked descriptor of the window that a handle (register value) names, if the caller may ask
+ * on that ground; NULL, with nothing locked, for DENIED. */
 static descriptor_word *open_handle(struct window_hart *wh, const struct window_caller *by,
                                     uint64_t handle, enum role role)
 {
@@ -29,8 +29,7 @@ static descriptor_word *open_handle(struct window_hart *wh, const struct window_
     uint64_t key = (handle >> IGH_KEY_SHIFT) & IGC_KEY_MASK;
     descriptor_word *words = window_lock(wh, index);
 
-    if (words &&
-        (handle_valid(word_read(words, IGD_CTL), key) & plays(words, domain_of(by), role)))
+    if (words && (handle_valid(word_read(words, IGD_CTL), key) & plays(words, domain_of(by), role)))
         return words;
     window_unlock(wh, index);
     return NULL;

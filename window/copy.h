@@ -23,7 +23,21 @@ struct runs {
 };
 
 /* Append len > 0 bytes at host. Result: false where there is no room for another run. */
-bool runs_add(struct runs *runs, uint8_t *host, uint64_t len);
+static inline bool runs_add(struct runs *runs, uint8_t *host, uint64_t len)
+{
+    struct run *next = &runs->run[runs->n];
+
+    if (runs->n && next[-1].host + next[-1].len == host) {
+        next[-1].len += len;
+    } else {
+        if (runs->n == RUNS_MAX)
+            return false;
+        *next = (struct run){.host = host, .len = len};
+        runs->n++;
+    }
+    runs->len += len;
+    return true;
+}
 
 /* Copy the first len bytes of src to dst, both at least that long. Each naturally aligned 2, 4 or
  * 8 bytes that lie wholly inside are read in one access and written in one access (spec, "Copy

@@ -9,8 +9,8 @@
  * sees the copy, and waits for its end. A copy starts over under the window's lock, which
  * window_revoke's caller holds until the descriptor is as it shall be.
  *
- * Why it ends. Only slow instructions wait, and they wait for copies, which are bounded and wait for
- * nobody. While a hart waits for a lock its hazard word is 0.
+ * Why it ends. Only slow instructions wait, and they wait for copies, which are bounded and wait
+ * for nobody. While a hart waits for a lock its hazard word is 0.
  */
 #include "window/engine.h"
 
@@ -23,9 +23,9 @@ enum { SPINS_BEFORE_YIELD = 64 };
 struct window_engine *window_engine_new(void)
 {
     struct window_engine *engine = aligned_alloc(CACHE_LINE, sizeof(*engine));
-    void *generations = mmap(NULL, WINDOWS_MAX * sizeof(*engine->generations),
-                             PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
-                             -1, 0);
+    void *generations =
+        mmap(NULL, WINDOWS_MAX * sizeof(*engine->generations), PROT_READ | PROT_WRITE,
+             MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
     if (!engine || generations == MAP_FAILED) {
         free(engine);
@@ -99,8 +99,8 @@ uint64_t window_set_hiwt(struct window_hart *wh, uint64_t value)
 {
     uint64_t size = field_get(value, (uint64_t)HIWT_SIZE_MASK << HIWT_SIZE_SHIFT);
 
-    wh->hiwt = (value & (HIWT_EN | HIWT_PPN_MASK)) |
-               min_u64(size, HIWT_SIZE_MAX) << HIWT_SIZE_SHIFT;
+    wh->hiwt = (value & (HIWT_EN | HIWT_PPN_MASK)) | min_u64(size, HIWT_SIZE_MAX)
+                                                         << HIWT_SIZE_SHIFT;
     window_hart_flush(wh);
     return wh->hiwt;
 }

@@ -79,8 +79,8 @@ struct view {
 /* A remote page as cached. It is good for a view with the same tag, generation and epoch. */
 struct remote_page {
     uint64_t tag, generation, epoch;
-    uint64_t page;       /* remote address / 4096 */
-    uint8_t *host[2];    /* of the page for reading, for writing; NULL: not asked yet */
+    uint64_t page;    /* remote address / 4096 */
+    uint8_t *host[2]; /* of the page for reading, for writing; NULL: not asked yet */
 } __attribute__((aligned(CACHE_LINE)));
 
 struct window_hart {
@@ -166,19 +166,18 @@ static inline enum window_outcome permitted(const struct window_hart *wh,
 {
     if (unlikely(!(wh->hiwt & HIWT_EN) || by->level == WINDOW_MACHINE))
         return WINDOW_ILLEGAL;
-    if (likely(need == NEED_ANY || (by->level == WINDOW_SUPERVISOR &&
-                                    (need == NEED_KERNEL || !by->virt))))
+    if (likely(need == NEED_ANY ||
+               (by->level == WINDOW_SUPERVISOR && (need == NEED_KERNEL || !by->virt))))
         return WINDOW_DONE;
     return by->virt ? WINDOW_VIRTUAL : WINDOW_ILLEGAL;
 }
 
-/* Say in the hazard word that a copy through window index begins; epoch_tag is 0 or epoch index + 1.
- * Sequentially consistent, like the reads of generation and epoch that must follow. */
+/* Say in the hazard word that a copy through window index begins; epoch_tag is 0 or epoch index
+ * + 1. Sequentially consistent, like the reads of generation and epoch that must follow. */
 static inline void hazard_set(struct window_hart *wh, uint64_t index, uint64_t epoch_tag)
 {
     atomic_store(wh->hazard, HAZARD_ACTIVE | epoch_tag << HAZARD_EPOCH_SHIFT |
-                                 index << HAZARD_INDEX_SHIFT |
-                                 (++wh->copies & HAZARD_NUMBER_MASK));
+                                 index << HAZARD_INDEX_SHIFT | (++wh->copies & HAZARD_NUMBER_MASK));
 }
 
 static inline void hazard_clear(struct window_hart *wh)

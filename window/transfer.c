@@ -4,8 +4,8 @@
  *
  * A peer's first use of a window reads the descriptor under the window's lock and keeps it as a
  * view; later uses find the view by handle and domain, say in the hazard word that they copy, and
- * compare two numbers. Only the rightful peer gets a view: whoever else asks takes the same slow way
- * each time, whatever the reason of the refusal, and takes nobody's place in the cache.
+ * compare two numbers. Only the rightful peer gets a view: whoever else asks takes the same slow
+ * way each time, whatever the reason of the refusal, and takes nobody's place in the cache.
  */
 #include "window/engine.h"
 
@@ -117,8 +117,8 @@ static inline int view_check(const struct view *v, const struct window_caller *b
 }
 
 /* Host address of remote address va, through the cache. Result: 0 or a status. */
-static inline int remote_host(struct window_hart *wh, const struct view *v, uint64_t va,
-                              bool write, uint8_t **host)
+static inline int remote_host(struct window_hart *wh, const struct view *v, uint64_t va, bool write,
+                              uint8_t **host)
 {
     uint64_t page = va / PAGE_BYTES, off = va % PAGE_BYTES;
     struct remote_page *p = &wh->pages[(page ^ (v->tag * 0x9e3779b1u >> 12)) % PAGES];
@@ -137,10 +137,8 @@ static inline int remote_host(struct window_hart *wh, const struct view *v, uint
     if (status)
         return status;
     if (!known)
-        *p = (struct remote_page){.tag = v->tag,
-                                  .generation = v->generation,
-                                  .epoch = v->epoch,
-                                  .page = page};
+        *p = (struct remote_page){
+            .tag = v->tag, .generation = v->generation, .epoch = v->epoch, .page = page};
     *host = found;
     p->host[write] = *host - off;
     return 0;
@@ -266,8 +264,7 @@ static int ring_bell(struct window_hart *wh, struct view *v, uint64_t va)
         return status;
     atomic_fetch_add_explicit((_Atomic uint64_t *)host, 1, memory_order_release);
     if (notify_addr)
-        wh->env.notify(wh->env.opaque, notify_addr,
-                       (uint32_t)word_read(v->words, IGD_NOTIFY_DATA));
+        wh->env.notify(wh->env.opaque, notify_addr, (uint32_t)word_read(v->words, IGD_NOTIFY_DATA));
     return 0;
 }
 

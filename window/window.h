@@ -96,11 +96,11 @@ struct window_result {
 /* Counts of one hart (for --stats). Written by its thread alone, readable from any (relaxed). */
 struct window_counters {
     uint64_t puts, gets, rings, bytes_put, bytes_got;
-    uint64_t local_faults;    /* puts and gets that raised a fault of their own context */
-    uint64_t refused[7];      /* by status of put, get and ring: [-IG_DENIED] and so on; [0] unused */
+    uint64_t local_faults; /* puts and gets that raised a fault of their own context */
+    uint64_t refused[7];   /* by status of put, get and ring: [-IG_DENIED] and so on; [0] unused */
     uint64_t descriptor_hits, descriptor_misses;
     uint64_t translation_hits, translation_misses;
-    uint64_t revocations;     /* slow instructions and fences that waited out copies */
+    uint64_t revocations; /* slow instructions and fences that waited out copies */
 };
 
 struct window_engine;
