@@ -98,20 +98,21 @@ struct hart_counters {
     uint64_t blocks_decoded, block_exits;
 };
 
-/* CSRs. A field holds the register's own bits; aliases (sstatus, sie, sip, hie, hip, vsie, vsip,
- * fcsr, ...) are views made in csr.c. */
+/* CSRs. A field holds the register's own bits; aliases (sstatus, sie, sip, hie, hip, hvip, vsie,
+ * vsip, fcsr, ...) are views made in csr_*.c. */
 struct csrs {
-    uint64_t mstatus, misa, medeleg, mideleg, mie, mtvec, mscratch, mepc, mcause, mtval;
-    uint64_t mip; /* the bits that software writes: SSIP, STIP, SEIP (the lines are irq_lines) */
+    uint64_t mstatus, medeleg, mideleg, mie, mtvec, mscratch, mepc, mcause, mtval;
+    /* Atomic: the bits that software sets: SSIP, STIP, SEIP, and VSSIP, VSTIP, VSEIP, which are
+     * hvip. The lines are irq_lines. */
+    uint64_t mip;
     uint64_t mtval2, mtinst, menvcfg, mcounteren, mcountinhibit, mstateen[4];
-    uint64_t mcycle_offset, minstret_offset; /* mcycle = instret + offset, unless inhibited */
-    uint64_t mhpmcounter[29], mhpmevent[29];
-    uint64_t stvec, sscratch, sepc, scause, stval, satp, senvcfg, scounteren, sstateen[4];
+    /* Counter = retired instructions + base; the counter itself where inhibited. */
+    uint64_t mcycle_base, minstret_base;
+    uint64_t stvec, sscratch, sepc, scause, stval, satp, senvcfg, scounteren;
     uint64_t stimecmp;
-    uint64_t hstatus, hedeleg, hideleg, hvip, hcounteren, hgeie, htval, htinst, hgatp;
+    uint64_t hstatus, hedeleg, hideleg, hcounteren, hgeie, htval, htinst, hgatp;
     uint64_t henvcfg, htimedelta, hstateen[4];
     uint64_t vsstatus, vstvec, vsscratch, vsepc, vscause, vstval, vsatp, vstimecmp;
-    uint64_t tselect, tdata1, tdata2;
     uint64_t hiwt;
 };
 
@@ -140,7 +141,9 @@ struct hart {
     unsigned reserved_size;
 
     uint64_t irq_lines; /* atomic: mip bits driven by devices: MSIP, MTIP, MEIP, SEIP */
-    uint64_t hgeip;     /* atomic */
+    uint64_t hgeip;     /* atomic: guest external interrupts, bits geilen:1 */
+    uint64_t timers_due; /* mip bits of the timers, as when interrupts were last looked for */
+    uint8_t geilen;     /* guest external interrupts that the board wires up */
     uint64_t mtimecmp;  /* atomic; of the ACLINT; MTIP is compared when interrupts are looked for */
     bool waiting;       /* executed WFI and nothing is pending yet */
 
@@ -218,6 +221,9 @@ void hart_sret(struct hart *h);
 /* Choose dbank, xbank, fp_on and fp_dirty anew from privilege, V and the CSRs: call after any
  * change of these. */
 void hart_update_context(struct hart *h);
+/* After a change that may let an interrupt through: have the run loop look, if so. Timers are
+ * those that were due when it last looked; after a change to a timer set EVENT_IRQ itself. */
+void hart_irq_changed(struct hart *h);
 /* The context of loads and stores at effective privilege priv with V=v (HLV, MPRV). */
 struct mmu_ctx hart_context(const struct hart *h, unsigned priv, bool v);
 

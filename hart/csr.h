@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Control and status registers: numbers, fields, and access to them.
+ *
+ * isa/csr.def has one row a register. csr_find() answers an access by a CSR instruction: it applies
+ * every rule of privilege and substitutes VS-level registers where V=1, all by table; the row that
+ * it gives then reads and writes. csr_peek() and csr_poke() are for debuggers and embedding: no
+ * rule but that the register exists.
+ */
+#ifndef HART_CSR_H
+#define HART_CSR_H
+
+#include "hart/hart.h"
+
+/* mstatus; those of sstatus and vsstatus are the same (Privileged, "Machine Status Registers"). */
+#define MSTATUS_SIE BIT(1)
+#define MSTATUS_MIE BIT(3)
+#define MSTATUS_SPIE BIT(5)
+#define MSTATUS_MPIE BIT(7)
+#define MSTATUS_SPP BIT(8)
+#define MSTATUS_MPP (BIT(11) | BIT(12))
+#define MSTATUS_FS (BIT(13) | BIT(14))
+#define MSTATUS_MPRV BIT(17)
+#define MSTATUS_SUM BIT(18)
+#define MSTATUS_MXR BIT(19)
+#define MSTATUS_TVM BIT(20)
+#define MSTATUS_TW BIT(21)
+#define MSTATUS_TSR BIT(22)
+#define MSTATUS_UXL (BIT(32) | BIT(33))
+#define MSTATUS_SXL (BIT(34) | BIT(35))
+#define MSTATUS_GVA BIT(38)
+#define MSTATUS_MPV BIT(39)
+#define MSTATUS_SD BIT(63)
+enum { FS_OFF = 0, FS_DIRTY = 3, XL_64 = 2 };
+
+/* The fields that sstatus and vsstatus have. */
+#define SSTATUS_MASK                                                                               \
+    (MSTATUS_SIE | MSTATUS_SPIE | MSTATUS_SPP | MSTATUS_FS | MSTATUS_SUM | MSTATUS_MXR)
+
+/* hstatus. */
+#define HSTATUS_GVA BIT(6)
+#define HSTATUS_SPV BIT(7)
+#define HSTATUS_SPVP BIT(8)
+#define HSTATUS_HU BIT(9)
+#define HSTATUS_VGEIN (UINT64_C(0x3f) << 12)
+#define HSTATUS_VTVM BIT(20)
+#define HSTATUS_VTW BIT(21)
+#define HSTATUS_VTSR BIT(22)
+#define HSTATUS_VSXL (BIT(32) | BIT(33))
+
+/* menvcfg, henvcfg, senvcfg. */
+#define ENVCFG_FIOM BIT(0)
+#define ENVCFG_ADUE BIT(61)
+#define ENVCFG_PBMTE BIT(62)
+#define ENVCFG_STCE BIT(63)
+
+/* mstateen, hstateen. */
+#define STATEEN_SE BIT(63)
+#define STATEEN0_ENVCFG BIT(62)
+
+/* mcounteren, hcounteren, scounteren, mcountinhibit. */
+#define COUNTER_CY BIT(0)
+#define COUNTER_TM BIT(1)
+#define COUNTER_IR BIT(2)
+
+/* Interrupts by the level that they belong to: bits of mip, mie, mideleg, hideleg. */
+#define IRQS_M (BIT(IRQ_MSI) | BIT(IRQ_MTI) | BIT(IRQ_MEI))
+#define IRQS_S (BIT(IRQ_SSI) | BIT(IRQ_STI) | BIT(IRQ_SEI))
+#define IRQS_VS (BIT(IRQ_VSSI) | BIT(IRQ_VSTI) | BIT(IRQ_VSEI))
+#define IRQS_H (IRQS_VS | BIT(IRQ_SGEI))
+#define IRQS_TIMERS (BIT(IRQ_MTI) | BIT(IRQ_STI) | BIT(IRQ_VSTI))
+
+/* medeleg: all but calls from M-mode. hedeleg: what the table of the Hypervisor chapter, "Bits of
+ * hedeleg", calls writable. */
+#define HEDELEG_MASK UINT64_C(0x0cb1ff)
+#define MEDELEG_MASK UINT64_C(0xfcb7ff)
+
+/* RV64 with A C D F H I M S U. */
+#define MISA_VALUE                                                                                 \
+    ((UINT64_C(2) << 62) | BIT('A' - 'A') | BIT('C' - 'A') | BIT('D' - 'A') | BIT('F' - 'A') |     \
+     BIT('H' - 'A') | BIT('I' - 'A') | BIT('M' - 'A') | BIT('S' - 'A') | BIT('U' - 'A'))
+
+/* CSR_mstatus = 0x300, ... */
+enum csr_number {
+#define CSR_FIELD(number, name, gate, mask, after) CSR_##name = number,
+#define CSR_VIEW(number, name, gate) CSR_##name = number,
+#define CSR_FAMILY(number, name, gate, family) CSR_##name = number,
+#define CSR_READ(number, name, gate) CSR_##name = number,
+#define CSR_CONST(number, name, gate, value) CSR_##name = number,
+#include "isa/csr.def"
+};
+
+enum csr_result {
+    CSR_OK,
+    CSR_ILLEGAL, /* illegal-instruction exception */
+    CSR_VIRTUAL, /* virtual-instruction exception */
+};
+
+/* A write: the register's new value as the instruction makes it, the bits that the instruction
+ * names (csrrs and csrrc: those of its operand), and the instructions retired after it. Registers
+ * that other threads set bits of change only what is named. */
+struct csr_write {
+    uint64_t value, bits, retired;
+};
+
+struct csr_row {
+    /* retired: instructions retired before the reading one. */
+    uint64_t (*get)(struct hart *h, const struct csr_row *row, uint64_t retired);
+    void (*set)(struct hart *h, const struct csr_row *row, const struct csr_write *w);
+    enum csr_result (*gate)(const struct hart *h, const struct csr_row *row);
+    void (*after)(struct hart *h);
+    uint64_t mask;   /* CSR_FIELD: writable bits; CSR_CONST: the value */
+    uint32_t offset; /* CSR_FIELD: of the field in struct hart */
+    uint16_t number;
+};
+
+/* An access to CSR num in the current mode, write where it may change it. Result: CSR_OK with *row,
+ * or the exception to raise (Privileged, "CSR Address Mapping Conventions"; Hypervisor, "Trap Cause
+ * Codes" on virtual-instruction exceptions). */
+enum csr_result csr_find(const struct hart *h, unsigned num, bool write,
+                         const struct csr_row **row);
+
+/* Read and write between runs, past all privilege: num is always the register of that number,
+ * whatever V. Result: false where there is no such register, or it is read-only by its number. */
+bool csr_peek(struct hart *h, unsigned num, uint64_t *value);
+bool csr_poke(struct hart *h, unsigned num, uint64_t value);
+
+/* All CSRs but PMP's to their values after reset (Privileged, "Reset"). */
+void csr_reset(struct hart *h);
+
+#endif
