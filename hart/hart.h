@@ -150,7 +150,8 @@ struct hart {
     struct csrs csr;
     struct mmu mmu;
     struct code_cache *code;
-    struct window_hart *window;
+    struct window_hart *window;   /* window_env.c */
+    struct mmu_fault window_fault; /* of the local address of the last put or get */
     const struct isa *isa;
     struct mem *mem;
     struct hart_clock clock;

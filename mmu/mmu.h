@@ -43,6 +43,9 @@ enum {
     CTX_SUM = 1 << 3,  /* S may access U pages: sstatus.SUM, or vsstatus.SUM where V */
     CTX_MXR = 1 << 4,  /* mstatus.MXR: executable is readable, in both stages */
     CTX_VMXR = 1 << 5, /* vsstatus.MXR where V: in the first stage only */
+    /* A window's remote address: no cache of this hart takes part, since nobody fences it here for
+     * another context, and A and D are set whatever envcfg says (Xisthmus, "Copy"). */
+    CTX_REMOTE = 1 << 6,
 };
 
 struct mmu_ctx {
@@ -148,9 +151,9 @@ bool mmu_store(struct mmu *mmu, struct tlb_bank *bank, uint64_t va, unsigned siz
 bool mmu_hlvx(struct mmu *mmu, const struct mmu_ctx *ctx, uint64_t va, unsigned size,
               uint64_t *value, struct mmu_fault *fault);
 
-/* Host address of a naturally aligned datum in main memory for an atomic access (load and store
- * allowed both for MMU_STORE; load alone for MMU_LOAD, which LR needs). NULL with *fault: also an access
- * fault where it is not main memory. */
+/* Host address of a naturally aligned datum in main memory, for an access that is more than a
+ * load or a store: MMU_LOAD for LR, MMU_STORE for SC and AMO. Fills the bank. NULL with *fault, an
+ * access fault where it is not main memory. */
 void *mmu_atomic(struct mmu *mmu, struct tlb_bank *bank, uint64_t va, unsigned size,
                  enum mmu_access access, struct mmu_fault *fault);
 

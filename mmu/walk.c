@@ -214,37 +214,39 @@ static bool gstage_translate(const struct request *rq, uint64_t gpa, enum mmu_ac
 {
     struct mmu *mmu = rq->mmu;
     uint64_t gatp = rq->ctx->gatp;
+    bool remote = rq->ctx->mode & CTX_REMOTE;
     struct stage st = {.root = bits(gatp, 43, 2) << (PAGE_SHIFT + 2),
                        .levels = levels_of(gatp),
                        .gstage = true,
                        .mxr = rq->ctx->mode & CTX_MXR,
-                       .adue = mmu->adue,
+                       .adue = mmu->adue || remote,
                        .pbmte = mmu->pbmte};
 
     if (!st.levels) {
         identity(gpa, leaf);
         return true;
     }
-    if (gcache_find(mmu->gcache, gatp, st.mxr, gpa, leaf) && leaf->allowed & access)
+    if (!remote && gcache_find(mmu->gcache, gatp, st.mxr, gpa, leaf) && leaf->allowed & access)
         return true;
     mmu->counters.gstage_walks++;
     if (!walk(rq, &st, gpa, access, tinst, leaf))
         return false;
-    gcache_enter(mmu->gcache, gatp, st.mxr, gpa, leaf);
+    if (!remote)
+        gcache_enter(mmu->gcache, gatp, st.mxr, gpa, leaf);
     return true;
 }
 
 static bool first_stage(const struct request *rq, struct leaf *leaf)
 {
     const struct mmu_ctx *ctx = rq->ctx;
-    bool v = ctx->mode & CTX_V;
+    bool v = ctx->mode & CTX_V, remote = ctx->mode & CTX_REMOTE;
     struct stage st = {.root = ATP_PPN(ctx->atp) << PAGE_SHIFT,
                        .levels = levels_of(ctx->atp),
                        .guest_tables = v,
                        .user = (ctx->mode & CTX_PRIV) == PRV_U,
                        .sum = ctx->mode & CTX_SUM,
                        .mxr = ctx->mode & (CTX_MXR | CTX_VMXR),
-                       .adue = v ? rq->mmu->vadue : rq->mmu->adue,
+                       .adue = remote || (v ? rq->mmu->vadue : rq->mmu->adue),
                        .pbmte = v ? rq->mmu->vpbmte : rq->mmu->pbmte};
 
     if (!st.levels || (ctx->mode & CTX_PRIV) == PRV_M) {
