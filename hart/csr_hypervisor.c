@@ -2,6 +2,7 @@
 /* Hypervisor and virtual supervisor CSRs (Hypervisor, "Hypervisor and Virtual Supervisor CSRs"),
  * and hiwt of Xisthmus. */
 #include "hart/csr_table.h"
+#include "hart/window_env.h"
 #include "xisthmus.h"
 
 /* Bits of hgeip and hgeie that exist: GEILEN:1. */
@@ -201,8 +202,5 @@ CSR_GET(hiwt)
 
 CSR_SET(hiwt)
 {
-    const uint64_t size_mask = (uint64_t)HIWT_SIZE_MASK << HIWT_SIZE_SHIFT;
-    uint64_t size = min_u64(field_get(w->value, size_mask), HIWT_SIZE_MAX);
-
-    h->csr.hiwt = field_set(w->value & (HIWT_EN | HIWT_PPN_MASK), size_mask, size);
+    hart_set_hiwt(h, w->value);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Machine-level CSRs, and the unprivileged ones (Privileged, "Machine-Level ISA"). */
 #include "hart/csr_table.h"
+#include "hart/window_env.h"
 #include "hart/exec/fp.h"
 
 /* --- Floating point (Unprivileged, "Floating-Point Control and Status Register"); fflags is up to
@@ -276,6 +277,7 @@ CSR_SET(pmpcfg)
 {
     for (unsigned i = 0; i < CFGS_PER_CSR; i++)
         pmp_write_cfg(&h->mmu, first_entry(row) + i, w->value >> 8 * i);
+    hart_flush_windows(h);
 }
 
 CSR_GET(pmpaddr)
@@ -286,4 +288,5 @@ CSR_GET(pmpaddr)
 CSR_SET(pmpaddr)
 {
     pmp_write_addr(&h->mmu, row->number - CSR_pmpaddr0, w->value);
+    hart_flush_windows(h);
 }

@@ -3,6 +3,7 @@
 #include "hart/hart.h"
 #include "hart/code.h"
 #include "hart/csr.h"
+#include "hart/window_env.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -62,6 +63,8 @@ void hart_reset(struct hart *h, uint64_t pc)
     h->instret_end = 0;
     __atomic_store_n(&h->mtimecmp, UINT64_MAX, __ATOMIC_RELAXED);
     csr_reset(h);
+    hart_set_hiwt(h, 0);
+    hart_flush_windows(h);
     pmp_reset(&h->mmu);
     mmu_drop_all(&h->mmu);
     hart_update_context(h);

@@ -82,3 +82,14 @@ void hart_detach_windows(struct hart *h)
         window_hart_free(h->window);
     h->window = NULL;
 }
+
+void hart_set_hiwt(struct hart *h, uint64_t value)
+{
+    h->csr.hiwt = h->window ? window_set_hiwt(h->window, value) : 0;
+}
+
+void hart_flush_windows(struct hart *h)
+{
+    if (h->window)
+        window_hart_flush(h->window);
+}

@@ -10,6 +10,11 @@
 int hart_attach_windows(struct hart *h, struct window_engine *engine);
 void hart_detach_windows(struct hart *h);
 
+/* Write hiwt: the window engine applies its WARL rules. It stays 0 on a hart without windows. */
+void hart_set_hiwt(struct hart *h, uint64_t value);
+/* PMP changed: the window engine forgets what it translated. */
+void hart_flush_windows(struct hart *h);
+
 /* Who executes the instruction that hart h is at. */
 static inline struct window_caller hart_window_caller(const struct hart *h)
 {
