@@ -133,7 +133,8 @@ struct hart {
     bool v;                 /* virtualization mode V */
     bool fp_on, fp_dirty;   /* FS is not Off; FS is Dirty (both levels where V): context.c */
     uint64_t f[32];         /* single precision is NaN-boxed */
-    uint8_t frm, fflags;    /* fflags lacks what the host FPU still holds: exec/fp.c */
+    uint8_t frm, fflags;    /* fflags lacks what the host FPU still holds: exec/fp.h */
+    uint32_t host_fp;       /* the thread's own FPU state while the hart runs */
 
     uint64_t instret_end; /* minstret-to-be when left reaches 0 */
     uint8_t *reserved;    /* LR: host address of the reserved datum, NULL: none */
