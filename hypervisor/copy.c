@@ -11,6 +11,12 @@ static uint64_t domain(const struct vm *vm)
     return vm->gstage.hgatp & ATP_PPN_MASK;
 }
 
+/* An address space is its mode and root: an ASID is a TLB tag. */
+static uint64_t space(uint64_t atp)
+{
+    return atp & (IGA_MODE_MASK | IGA_PPN_MASK);
+}
+
 static uint64_t key_of(uint64_t ctl)
 {
     return ctl >> IGC_KEY_SHIFT & IGC_KEY_MASK;
@@ -39,8 +45,9 @@ uint32_t copy_alloc(struct hv *hv, unsigned index)
     uint64_t key = (key_of(d->ctl) + 1) & IGC_KEY_MASK;
 
     key = key ? key : 1; /* 0 is skipped */
+    d->base = d->len = d->owner_atp = d->peer_atp = 0;
     d->bytes_put = d->bytes_got = d->faults = 0;
-    store_ctl(d, (d->ctl & (IGC_CR | IGC_CW | IGC_CU)) | key << IGC_KEY_SHIFT | IGC_ALLOC);
+    store_ctl(d, (d->ctl & IGC_CEILINGS) | key << IGC_KEY_SHIFT | IGC_ALLOC);
     return (uint32_t)(index | key << IGH_KEY_SHIFT);
 }
 
@@ -90,8 +97,8 @@ static int64_t check(struct vcpu *v, struct desc *d, uint64_t right, bool user, 
     if (!(ctl & IGC_ALLOC) || d->peer != domain(v->vm))
         return IG_DENIED;
     if (!(ctl & IGC_OPEN) || !(ctl & right) ||
-        (user && (!(ctl & IGC_BOUND) || d->peer_atp != csr_read(CSR_VSATP))))
-        return refuse(d, IG_DENIED);
+        (user && (!(ctl & IGC_BOUND) || space(d->peer_atp) != space(csr_read(CSR_VSATP)))))
+        return IG_DENIED;
     if (ctl & IGC_SUSPENDED)
         return refuse(d, IG_BUSY);
     if (!len)
@@ -239,6 +246,14 @@ int64_t copy_ring(struct vcpu *v, bool user, uint64_t remote, uint32_t handle)
     return status;
 }
 
+/* Nothing remains of what the owner stored, and no copy uses it. */
+static void close_window(struct window *win, struct desc *d)
+{
+    store_ctl(d, load_ctl(d) & ~(IGC_OPEN | IGC_R | IGC_W | IGC_PHYS | IGC_ASU | IGC_ZB));
+    wait_for_users(win);
+    d->base = d->len = d->owner_atp = 0;
+}
+
 int64_t copy_store(struct vcpu *v, uint64_t base, uint64_t len, uint64_t handle_flags)
 {
     struct hv *hv = v->vm->hv;
@@ -256,19 +271,16 @@ int64_t copy_store(struct vcpu *v, uint64_t base, uint64_t len, uint64_t handle_
     lock(&win->lock);
     if (find(hv, (uint32_t)handle_flags) != d) {
         status = IG_DENIED;
-    } else if (wants & ~load_ctl(d)) {
+    } else if (handle_flags & IGS_RESERVED || wants & ~load_ctl(d)) {
         status = IG_CEILING;
-    } else if (len > d->max_len || base + len < base) {
+    } else if (len > d->max_len || (len && base + (len - 1) < base)) {
         status = IG_RANGE;
     } else {
-        uint64_t ctl = load_ctl(d) & ~(IGC_OPEN | IGC_R | IGC_W | IGC_PHYS | IGC_ASU | IGC_ZB);
-
-        store_ctl(d, ctl);
-        wait_for_users(win);
+        close_window(win, d);
         d->base = base;
         d->len = len;
         d->owner_atp = handle_flags & IGS_PHYS ? 0 : csr_read(CSR_VSATP);
-        store_ctl(d, ctl | bits | IGC_OPEN);
+        store_ctl(d, load_ctl(d) | bits | IGC_OPEN);
     }
     unlock(&win->lock);
     return status;
@@ -284,20 +296,23 @@ int64_t copy_drop(struct vcpu *v, uint32_t handle)
     win = &v->vm->hv->windows[handle & IGH_INDEX_MASK];
     lock(&win->lock);
     if (find(v->vm->hv, handle) == d)
-        store_ctl(d, load_ctl(d) & ~(IGC_OPEN | IGC_R | IGC_W));
+        close_window(win, d);
     unlock(&win->lock);
-    wait_for_users(win);
     return 0;
 }
 
-int64_t copy_bind(struct vcpu *v, uint32_t handle, bool bind)
+int64_t copy_bind(struct vcpu *v, uint32_t handle, uint64_t bind)
 {
     struct hv *hv = v->vm->hv;
     struct desc *d = find(hv, handle);
     struct window *win;
 
-    if (!d || d->peer != domain(v->vm) || (bind && !(load_ctl(d) & IGC_CU)))
+    if (!d || d->peer != domain(v->vm))
         return IG_DENIED;
+    if (bind > 1)
+        return IG_RANGE;
+    if (bind && !(load_ctl(d) & IGC_CU))
+        return IG_CEILING;
     win = &hv->windows[handle & IGH_INDEX_MASK];
     lock(&win->lock);
     if (find(hv, handle) == d) {
@@ -329,14 +344,14 @@ uint64_t copy_query(struct vcpu *v, bool user, uint64_t index, uint64_t field)
     ctl = load_ctl(d);
     owner = (d->owner & ATP_PPN_MASK) == domain(v->vm) && !user;
     peer = d->peer == domain(v->vm) &&
-           (!user || (ctl & IGC_BOUND && d->peer_atp == csr_read(CSR_VSATP)));
+           (!user || (ctl & IGC_BOUND && space(d->peer_atp) == space(csr_read(CSR_VSATP))));
     if (!(ctl & IGC_ALLOC) || (!owner && !peer))
         return 0;
     switch (field) {
     case IGQ_HANDLE:
         return index | key_of(ctl) << IGH_KEY_SHIFT;
     case IGQ_ROLE:
-        return window_role(ctl, owner, peer);
+        return (ctl & IGQ_ROLE_CTL) | (owner ? IGQ_ROLE_OWNER : 0) | (peer ? IGQ_ROLE_PEER : 0);
     case IGQ_BASE:
         return !owner && ctl & IGC_ZB ? 0 : d->base;
     case IGQ_LEN:

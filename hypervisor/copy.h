@@ -32,7 +32,7 @@ int64_t copy_transfer(struct vcpu *v, bool put, bool user, uint64_t remote, uint
 int64_t copy_ring(struct vcpu *v, bool user, uint64_t remote, uint32_t handle);
 int64_t copy_store(struct vcpu *v, uint64_t base, uint64_t len, uint64_t handle_flags);
 int64_t copy_drop(struct vcpu *v, uint32_t handle);
-int64_t copy_bind(struct vcpu *v, uint32_t handle, bool bind);
+int64_t copy_bind(struct vcpu *v, uint32_t handle, uint64_t bind);
 uint64_t copy_query(struct vcpu *v, bool user, uint64_t index, uint64_t field);
 
 /** Bring the owner's pages of [@remote, @remote + @len) in, for its peer or itself. */

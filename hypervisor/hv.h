@@ -187,6 +187,7 @@ struct hv {
     bool has_xisthmus;
     bool has_hypercalls;
     uint64_t henvcfg;
+    bool updates_flags; /* the machine sets A and D by itself */
     uint64_t vmid_mask; /* VMIDs that hgatp holds; 0: none */
     bool flush_on_switch; /* too few VMIDs: all guests use 0 */
     unsigned gstage_mode; /* hgatp.MODE */
