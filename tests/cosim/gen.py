@@ -204,10 +204,12 @@ class Body:
         order = rng.choice(['', '.aq', '.rl', '.aqrl'])
         pointer = rng.choice([r for r in FREE])
         offset = width * rng.randrange(-2048 // width, 2048 // width)
-        if not rng.randrange(16):
-            offset += rng.randrange(1, width)  # misaligned: an exception
+        # Misaligned ones are an exception; QEMU 7.2 reports those of AMOs as a load's.
+        misaligned = not rng.randrange(16)
+        if misaligned:
+            offset += rng.randrange(1, width)
         self.emit(f'addi x{pointer}, x{SP}, {offset}')
-        if rng.randrange(4):
+        if not misaligned and rng.randrange(4):
             self.emit(f'{rng.choice(AMOS)}.{size}{order} {self.rd()}, {self.rs()}, (x{pointer})')
             return
         rest = [r for r in FREE if r != pointer]
