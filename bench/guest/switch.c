@@ -78,11 +78,11 @@ static void measure(struct guest *guests, u64 n, u64 pages)
 
     for (u64 i = 0; i < n; i++)
         guests[i].next = &guests[(i + 1) % n];
-    csr_write("hgatp", guests[0].hgatp);
+    csr_write("0x680", guests[0].hgatp);
     csr_write("0x280", guests[0].vsatp); /* vsatp */
     run_guest(n * 4, pages, DATA_VA, STRIDE, true, &hs);
     hs.next = n > 1 ? &guests[1] : NULL;
-    csr_write("hgatp", guests[0].hgatp);
+    csr_write("0x680", guests[0].hgatp);
     csr_write("0x280", guests[0].vsatp);
     ticks = run_guest(turns, pages, DATA_VA, STRIDE, true, &hs);
     touch = run_guest(turns, pages, DATA_VA, STRIDE, false, &hs);

@@ -13,6 +13,8 @@
 #define MSTATUS_MPV (1 << 39)
 #define CALL_TURN 0
 #define CALL_END 1
+#define CSR_VSATP 0x280 /* by number: not every assembler knows the names */
+#define CSR_HGATP 0x680
 #define CAUSE_ECALL_HS 9
 #define CAUSE_ECALL_VS 10
 
@@ -74,9 +76,9 @@ hs_trap:
     ld t5, 16(sp)
     beqz t5, 1f
     ld t6, 0(t5)
-    csrw hgatp, t6
+    csrw CSR_HGATP, t6
     ld t6, 8(t5)
-    csrw vsatp, t6
+    csrw CSR_VSATP, t6
     ld t5, 16(t5)
     sd t5, 16(sp)
 1:  ld t5, 0(sp)
