@@ -97,7 +97,8 @@ void hart_sleep(struct hart *h)
     struct timespec until;
     uint64_t ns;
 
-    if (deadline <= now)
+    /* A timer that became due since hart_run looked is no deadline any more, but is pending. */
+    if (deadline <= now || hart_wakeup_pending(h))
         return;
     clock_gettime(CLOCK_MONOTONIC, &until);
     /* A far deadline is cut to an hour: the hart then looks again. */

@@ -40,6 +40,12 @@ void mem_free(struct mem *m)
     m->ram = m->rom = NULL;
 }
 
+void mem_clear_ram(struct mem *m)
+{
+    if (madvise(m->ram, m->ram_size, MADV_DONTNEED))
+        memset(m->ram, 0, m->ram_size);
+}
+
 int mem_add_device(struct mem *m, uint64_t base, uint64_t size, const struct device_ops *ops,
                    void *dev)
 {

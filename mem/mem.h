@@ -43,6 +43,8 @@ struct mem {
 int mem_init(struct mem *m, uint64_t ram_base, uint64_t ram_size, uint64_t rom_base,
              uint64_t rom_size, const struct log *log);
 void mem_free(struct mem *m);
+/* All of RAM becomes zero again, and costs the host nothing. No hart runs. */
+void mem_clear_ram(struct mem *m);
 
 /* Put a device on the bus. Result: 0, -EEXIST where the range overlaps another, -ENOSPC. */
 int mem_add_device(struct mem *m, uint64_t base, uint64_t size, const struct device_ops *ops,

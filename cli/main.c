@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+#include "cli/cli.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const struct {
+    const char *name;
+    int (*run)(int argc, char **argv);
+    const char *help;
+} commands[] = {
+    {"run", cmd_run, "run a machine"},
+    {"disasm", cmd_disasm, "disassemble a file or instruction words"},
+};
+
+static void print_help(void)
+{
+    printf("usage: isthmus COMMAND [OPTION]...\n\n"
+           "A RISC-V machine with the hypervisor extension and inter-guest copy.\n\n");
+    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+        printf("  %-10s %s\n", commands[i].name, commands[i].help);
+    printf("\nisthmus COMMAND --help tells more; isthmus --version prints the version.\n");
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 2) {
+        complain("expected a command; see isthmus --help");
+        return EXIT_USAGE;
+    }
+    if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h")) {
+        print_help();
+        return 0;
+    }
+    if (!strcmp(argv[1], "--version")) {
+        printf("isthmus %s\n", isthmus_version());
+        return 0;
+    }
+    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+        if (!strcmp(argv[1], commands[i].name))
+            return commands[i].run(argc - 1, argv + 1);
+    complain("%s: unknown command; see isthmus --help", argv[1]);
+    return EXIT_USAGE;
+}

@@ -1,0 +1,421 @@
+/* SPDX-License-Identifier: MIT */
+#include "cli/cli.h"
+#include "cli/signals.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum { GUESTS_MAX = 256, WINDOWS_MAX = 4096 };
+
+struct run {
+    struct isthmus_config config;
+    struct isthmus_guest guests[GUESTS_MAX];
+    struct isthmus_window windows[WINDOWS_MAX];
+    const char *stats;
+    double timeout; /* seconds; 0: none */
+    void **texts;   /* copies of arguments that were cut in pieces */
+    size_t texts_n;
+};
+
+/* A copy of text that lives as long as r. */
+static char *keep(struct run *r, const char *text)
+{
+    void **list = realloc(r->texts, (r->texts_n + 1) * sizeof(*list));
+    char *copy = list ? strdup(text) : NULL;
+
+    if (list)
+        r->texts = list;
+    if (!copy) {
+        complain("not enough memory");
+        exit(EXIT_FAILED);
+    }
+    r->texts[r->texts_n++] = copy;
+    return copy;
+}
+
+static int usage(const char *option, const char *value, const char *expected)
+{
+    complain("%s %s: expected %s", option, value, expected);
+    return EXIT_USAGE;
+}
+
+/* --- Simple options --- */
+
+static int take_harts(void *target, const char *value)
+{
+    struct run *r = target;
+    uint64_t n;
+
+    if (!parse_number(value, 1, ISTHMUS_HARTS_MAX, &n))
+        return usage("--harts", value, "a number from 1 to 64");
+    r->config.harts = (uint32_t)n;
+    return 0;
+}
+
+static bool possible_memory(uint64_t bytes)
+{
+    return bytes >= ISTHMUS_MEMORY_MIN && bytes <= ISTHMUS_MEMORY_MAX && bytes % 4096 == 0;
+}
+
+static int take_memory(void *target, const char *value)
+{
+    struct run *r = target;
+
+    if (!parse_size(value, &r->config.memory) || !possible_memory(r->config.memory))
+        return usage("--memory", value,
+                     "a size from 1M to 64G, a multiple of 4096 bytes, such as 512M");
+    return 0;
+}
+
+static int take_bios(void *target, const char *value)
+{
+    ((struct run *)target)->config.bios = value;
+    return 0;
+}
+
+static int take_kernel(void *target, const char *value)
+{
+    ((struct run *)target)->config.kernel = value;
+    return 0;
+}
+
+static int take_initrd(void *target, const char *value)
+{
+    ((struct run *)target)->config.initrd = value;
+    return 0;
+}
+
+static int take_append(void *target, const char *value)
+{
+    ((struct run *)target)->config.append = value;
+    return 0;
+}
+
+static int take_console(void *target, const char *value)
+{
+    if (strcmp(value, "stdio") && strcmp(value, "none") &&
+        (strncmp(value, "file:", 5) || !value[5]))
+        return usage("--console", value, "stdio, file:PATH or none");
+    ((struct run *)target)->config.console = value;
+    return 0;
+}
+
+static int take_deterministic(void *target, const char *value)
+{
+    (void)value;
+    ((struct run *)target)->config.deterministic = true;
+    return 0;
+}
+
+static int take_stats(void *target, const char *value)
+{
+    ((struct run *)target)->stats = value;
+    return 0;
+}
+
+static int take_timeout(void *target, const char *value)
+{
+    struct run *r = target;
+    char *end;
+
+    r->timeout = strtod(value, &end);
+    if (end == value || *end || !isfinite(r->timeout) || r->timeout <= 0 || r->timeout > 1e9)
+        return usage("--timeout", value, "a number of seconds greater than 0");
+    return 0;
+}
+
+/* --- Guests and windows --- */
+
+/* Cut the next item off a comma-separated list; two commas stand for one in an item. NULL at the
+ * end. */
+static char *next_item(char **list)
+{
+    char *item = *list, *to = item, *from = item;
+
+    if (!item)
+        return NULL;
+    while (*from && (from[0] != ',' || from[1] == ',')) {
+        from += *from == ',';
+        *to++ = *from++;
+    }
+    *list = *from ? from + 1 : NULL;
+    *to = 0;
+    return item;
+}
+
+static int take_guest_memory(struct isthmus_guest *g, const char *value)
+{
+    if (!parse_size(value, &g->memory) || !possible_memory(g->memory))
+        return usage("--guest memory", value, "a size from 1M to 64G, a multiple of 4096 bytes");
+    return 0;
+}
+
+static int take_guest_vcpus(struct isthmus_guest *g, const char *value)
+{
+    uint64_t n;
+
+    if (!parse_number(value, 1, 8, &n))
+        return usage("--guest vcpus", value, "a number from 1 to 8");
+    g->vcpus = (uint32_t)n;
+    return 0;
+}
+
+static int take_guest_item(struct isthmus_guest *g, const char *key, const char *value)
+{
+    if (!strcmp(key, "name"))
+        g->name = value;
+    else if (!strcmp(key, "memory"))
+        return take_guest_memory(g, value);
+    else if (!strcmp(key, "vcpus"))
+        return take_guest_vcpus(g, value);
+    else if (!strcmp(key, "append"))
+        g->append = value;
+    else if (!strcmp(key, "initrd"))
+        g->initrd = value;
+    else
+        return usage("--guest", key, "name=, memory=, vcpus=, append= or initrd=");
+    return 0;
+}
+
+static int take_guest(void *target, const char *value)
+{
+    struct run *r = target;
+    struct isthmus_guest *g = &r->guests[r->config.guests_n];
+    char *list = keep(r, value), *item;
+    int status = 0;
+
+    if (r->config.guests_n == GUESTS_MAX)
+        return usage("--guest", value, "fewer guests");
+    g->image = next_item(&list);
+    if (!*g->image)
+        return usage("--guest", value, "the file of an image first");
+    while (!status && (item = next_item(&list))) {
+        char *equals = strchr(item, '=');
+
+        if (!equals)
+            return usage("--guest", item, "name=, memory=, vcpus=, append= or initrd=");
+        *equals = 0;
+        status = take_guest_item(g, item, equals + 1);
+    }
+    r->config.guests_n++;
+    return status;
+}
+
+static bool parse_rights(const char *text, uint32_t *rights)
+{
+    static const struct {
+        const char *text;
+        uint32_t rights;
+    } table[] = {
+        {"r", ISTHMUS_WINDOW_R},
+        {"w", ISTHMUS_WINDOW_W},
+        {"rw", ISTHMUS_WINDOW_R | ISTHMUS_WINDOW_W},
+    };
+
+    for (size_t i = 0; text && i < sizeof(table) / sizeof(table[0]); i++) {
+        if (!strcmp(text, table[i].text)) {
+            *rights = table[i].rights;
+            return true;
+        }
+    }
+    return false;
+}
+
+static int take_window(void *target, const char *value)
+{
+    struct run *r = target;
+    struct isthmus_window *w = &r->windows[r->config.windows_n];
+    char *list = keep(r, value), *ends = next_item(&list), *colon = strchr(ends, ':');
+    char *rights = next_item(&list), *size = next_item(&list), *user = next_item(&list);
+
+    if (r->config.windows_n == WINDOWS_MAX)
+        return usage("--window", value, "fewer windows");
+    if (!colon || colon == ends || !colon[1])
+        return usage("--window", value, "OWNER:PEER first, two names of guests");
+    *colon = 0;
+    w->owner = ends;
+    w->peer = colon + 1;
+    if (!parse_rights(rights, &w->rights))
+        return usage("--window", value, "r, w or rw behind OWNER:PEER");
+    if (!size || !parse_size(size, &w->size) || !w->size)
+        return usage("--window", value, "a size such as 64K behind the rights");
+    if (user && (strcmp(user, "user") || list))
+        return usage("--window", value, "user, or nothing, behind the size");
+    if (user)
+        w->rights |= ISTHMUS_WINDOW_USER;
+    r->config.windows_n++;
+    return 0;
+}
+
+static const struct option_row options[] = {
+    {"--harts", "N", "number of harts, 1 to 64 (1)", take_harts},
+    {"--memory", "SIZE", "RAM, such as 512M or 4G (128M)", take_memory},
+    {"--bios", "FILE|none", "firmware, raw or ELF (OpenSBI); none: start the kernel in M-mode",
+     take_bios},
+    {"--kernel", "FILE", "what the firmware starts: ELF, Linux Image or raw", take_kernel},
+    {"--initrd", "FILE", "initial RAM disk", take_initrd},
+    {"--append", "TEXT", "the kernel's command line", take_append},
+    {"--guest", "IMAGE[,KEY=VALUE]...",
+     "run a guest on the reference hypervisor; keys: name, memory, vcpus, append,\n"
+     "                               initrd (repeatable; a comma in a value is written ,,)",
+     take_guest},
+    {"--window", "OWNER:PEER,RIGHTS,SIZE[,user]",
+     "let guest OWNER open up to SIZE bytes to guest PEER\n"
+     "                               with rights r, w or rw; user: to its user mode too\n"
+     "                               (repeatable)",
+     take_window},
+    {"--console", "WHERE", "the guest's serial console: stdio, file:PATH or none (stdio)",
+     take_console},
+    {"--deterministic", NULL, "the same run every time: harts take turns, time from instructions",
+     take_deterministic},
+    {"--stats", "FILE", "write counters as JSON at the end", take_stats},
+    {"--timeout", "SECONDS", "stop after so long, with exit status 124", take_timeout},
+};
+
+static const struct command command = {
+    .name = "run",
+    .usage = "",
+    .help = "Run a RISC-V machine like QEMU's virt board. On the console Ctrl-A x leaves and\n"
+            "Ctrl-A h helps. The exit status is the guest's exit code; 124 after --timeout; 2 where\n"
+            "the command line is wrong; 1 for other errors.",
+    .options = options,
+    .options_n = sizeof(options) / sizeof(options[0]),
+};
+
+/* --- Running --- */
+
+/* What does not fit together though each option is right. */
+static int check(const struct run *r)
+{
+    const struct isthmus_config *c = &r->config;
+
+    if (c->windows_n && !c->guests_n) {
+        complain("--window %s:%s: no guest is named so; expected --guest", c->windows[0].owner,
+                 c->windows[0].peer);
+        return EXIT_USAGE;
+    }
+    if (c->bios && !strcmp(c->bios, "none") && c->guests_n) {
+        complain("--bios none: the hypervisor that --guest implies needs firmware");
+        return EXIT_USAGE;
+    }
+    if (c->bios && !strcmp(c->bios, "none") && !c->kernel) {
+        complain("--bios none: there is nothing to start; expected --kernel FILE");
+        return EXIT_USAGE;
+    }
+    return 0;
+}
+
+static double seconds_now(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+struct verdict {
+    const char *stop; /* for --stats */
+    int status;
+};
+
+static struct verdict judge(const struct run *r, struct isthmus *m, enum isthmus_stop stop)
+{
+    switch (stop) {
+    case ISTHMUS_STOP_EXIT:
+        return (struct verdict){"exit", isthmus_exit_code(m)};
+    case ISTHMUS_STOP_TIMEOUT:
+        complain("--timeout: stopped after %g seconds", r->timeout);
+        return (struct verdict){"timeout", EXIT_TIMEOUT};
+    case ISTHMUS_STOP_IDLE:
+        complain("every hart waits for an interrupt, and none can come");
+        return (struct verdict){"idle", EXIT_FAILED};
+    case ISTHMUS_STOP_QUIT:
+        return (struct verdict){"quit", 0};
+    case ISTHMUS_STOP_REQUESTED:
+        return (struct verdict){"signal", EXIT_FAILED};
+    default:
+        return (struct verdict){"error", EXIT_FAILED};
+    }
+}
+
+static int run_machine(struct run *r, struct isthmus *m, struct stats_file *stats)
+{
+    struct isthmus_limits limits = {.nanoseconds = (uint64_t)(r->timeout * 1e9)};
+    double start = seconds_now();
+    struct signals *signals = signals_watch(m);
+    struct verdict verdict;
+    int deadly;
+
+    if (!signals)
+        return EXIT_FAILED;
+    verdict = judge(r, m, isthmus_run(m, &limits));
+    deadly = signals_end(signals);
+    if (stats && stats_write(stats, m, verdict.stop, verdict.status, seconds_now() - start))
+        verdict.status = EXIT_FAILED;
+    isthmus_free(m);
+    if (deadly)
+        signals_die(deadly);
+    return verdict.status;
+}
+
+static int run(struct run *r)
+{
+    struct stats_file *stats = NULL;
+    char *hypervisor = NULL;
+    struct isthmus *m;
+    int err, status = check(r);
+
+    if (status)
+        return status;
+    if (r->config.guests_n && !r->config.kernel) {
+        hypervisor = find_data("hypervisor/hypervisor.elf");
+        if (!hypervisor)
+            return EXIT_FAILED;
+        r->config.hypervisor = hypervisor;
+    }
+    m = isthmus_new(&r->config, &err);
+    free(hypervisor);
+    if (!m)
+        return err == -EINVAL ? EXIT_USAGE : EXIT_FAILED;
+    if (r->stats && !(stats = stats_open(r->stats))) {
+        isthmus_free(m);
+        return EXIT_FAILED;
+    }
+    return run_machine(r, m, stats);
+}
+
+static void log_line(void *opaque, enum isthmus_log_level level, const char *text)
+{
+    (void)opaque;
+    complain("%s%s", level == ISTHMUS_LOG_WARN ? "warning: " : "", text);
+}
+
+int cmd_run(int argc, char **argv)
+{
+    struct run *r = calloc(1, sizeof(*r));
+    int status;
+
+    if (!r) {
+        complain("not enough memory");
+        return EXIT_FAILED;
+    }
+    r->config = (struct isthmus_config){
+        .abi = ISTHMUS_ABI,
+        .console = "stdio",
+        .guests = r->guests,
+        .windows = r->windows,
+        .log = log_line,
+    };
+    status = parse_options(&command, argc, argv, r);
+    if (status < 0)
+        status = run(r);
+    while (r->texts_n > 0)
+        free(r->texts[--r->texts_n]);
+    free(r->texts);
+    free(r);
+    return status;
+}

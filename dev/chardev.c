@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: MIT */
+#include "dev/chardev.h"
+
+#include "base/bits.h"
+#include "base/clock.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { CTRL_A = 1 };
+
+int chardev_open(struct chardev *c, const char *spec, bool input, const struct log *log)
+{
+    static const char file[] = "file:";
+
+    memset(c, 0, sizeof(*c));
+    c->log = log;
+    c->out_fd = c->in_fd = -1;
+    c->start_ns = host_ns();
+    c->at_line_start = true;
+    if (!strcmp(spec, "stdio")) {
+        c->out_fd = STDOUT_FILENO;
+        c->in_fd = input ? STDIN_FILENO : -1;
+    } else if (!strncmp(spec, file, strlen(file))) {
+        const char *path = spec + strlen(file);
+        c->out_fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+        if (c->out_fd < 0) {
+            int err = errno;
+            log_error(log, "console %s: cannot write the file: %s", spec, strerror(err));
+            return -err;
+        }
+        c->out_close = true;
+    } else if (strcmp(spec, "none")) {
+        log_error(log, "console %s: expected stdio, file:PATH or none", spec);
+        return -EINVAL;
+    }
+    pthread_mutex_init(&c->out_lock, NULL);
+    pthread_mutex_init(&c->in_lock, NULL);
+    return 0;
+}
+
+void chardev_close(struct chardev *c)
+{
+    chardev_flush(c);
+    chardev_cooked(c);
+    if (c->out_close)
+        close(c->out_fd);
+    pthread_mutex_destroy(&c->out_lock);
+    pthread_mutex_destroy(&c->in_lock);
+}
+
+void chardev_raw(struct chardev *c)
+{
+    struct termios raw;
+
+    /* In the background a change of the terminal would stop us (SIGTTOU). */
+    if (c->raw || c->in_fd < 0 || tcgetattr(c->in_fd, &c->saved) ||
+        tcgetpgrp(c->in_fd) != getpgrp())
+        return;
+    raw = c->saved;
+    cfmakeraw(&raw);
+    raw.c_oflag = c->saved.c_oflag; /* newlines of the guest and of our messages look right */
+    c->raw = tcsetattr(c->in_fd, TCSANOW, &raw) == 0;
+}
+
+void chardev_cooked(struct chardev *c)
+{
+    if (c->raw)
+        tcsetattr(STDIN_FILENO, TCSANOW, &c->saved);
+    c->raw = false;
+}
+
+/* Write all of it, whatever pieces the file takes it in. */
+static void write_all(struct chardev *c, const uint8_t *bytes, size_t n)
+{
+    while (n && c->out_fd >= 0 && !c->out_failed) {
+        ssize_t done = write(c->out_fd, bytes, n);
+        if (done >= 0) {
+            bytes += done;
+            n -= (size_t)done;
+        } else if (errno == EAGAIN) {
+            poll(&(struct pollfd){.fd = c->out_fd, .events = POLLOUT}, 1, -1);
+        } else if (errno != EINTR) {
+            c->out_failed = true;
+            log_error(c->log, "console: cannot write the guest's output: %s; the rest is lost",
+                      strerror(errno));
+        }
+    }
+}
+
+static void flush_locked(struct chardev *c)
+{
+    unsigned n = c->out_n;
+
+    if (!n)
+        return;
+    __atomic_store_n(&c->out_n, 0, __ATOMIC_RELAXED);
+    if (c->hook)
+        c->hook(c->hook_opaque, c->out, n);
+    write_all(c, c->out, n);
+}
+
+static void put_locked(struct chardev *c, uint8_t byte)
+{
+    c->out[c->out_n] = byte;
+    __atomic_store_n(&c->out_n, c->out_n + 1, __ATOMIC_RELAXED);
+    if (c->out_n == CHARDEV_OUT)
+        flush_locked(c);
+}
+
+static void put_text(struct chardev *c, const char *text)
+{
+    while (*text)
+        put_locked(c, (uint8_t)*text++);
+}
+
+static void put_stamp(struct chardev *c)
+{
+    uint64_t ms = (host_ns() - c->start_ns) / 1000000;
+    char text[32];
+
+    snprintf(text, sizeof(text), "[%02u:%02u:%02u.%03u] ", (unsigned)(ms / 3600000),
+             (unsigned)(ms / 60000 % 60), (unsigned)(ms / 1000 % 60), (unsigned)(ms % 1000));
+    put_text(c, text);
+}
+
+void chardev_put(struct chardev *c, uint8_t byte)
+{
+    pthread_mutex_lock(&c->out_lock);
+    if (c->stamps && c->at_line_start)
+        put_stamp(c);
+    c->at_line_start = byte == '\n';
+    put_locked(c, byte);
+    pthread_mutex_unlock(&c->out_lock);
+}
+
+void chardev_flush(struct chardev *c)
+{
+    if (!__atomic_load_n(&c->out_n, __ATOMIC_RELAXED))
+        return;
+    pthread_mutex_lock(&c->out_lock);
+    flush_locked(c);
+    pthread_mutex_unlock(&c->out_lock);
+}
+
+static bool push(struct chardev *c, uint16_t value)
+{
+    bool room;
+
+    pthread_mutex_lock(&c->in_lock);
+    room = c->in_n < CHARDEV_IN;
+    if (room)
+        c->in[(c->in_head + c->in_n++) % CHARDEV_IN] = value;
+    pthread_mutex_unlock(&c->in_lock);
+    return room;
+}
+
+static void tell_ready(struct chardev *c)
+{
+    if (c->ready)
+        c->ready(c->ready_opaque);
+}
+
+size_t chardev_input(struct chardev *c, const void *bytes, size_t n)
+{
+    const uint8_t *b = bytes;
+    size_t done = 0;
+
+    while (done < n && push(c, b[done]))
+        done++;
+    if (done)
+        tell_ready(c);
+    return done;
+}
+
+size_t chardev_room(struct chardev *c)
+{
+    size_t room;
+
+    pthread_mutex_lock(&c->in_lock);
+    room = CHARDEV_IN - c->in_n;
+    pthread_mutex_unlock(&c->in_lock);
+    return room;
+}
+
+int chardev_take(struct chardev *c)
+{
+    int value = -1;
+
+    pthread_mutex_lock(&c->in_lock);
+    if (c->in_n) {
+        value = c->in[c->in_head];
+        c->in_head = (c->in_head + 1) % CHARDEV_IN;
+        c->in_n--;
+    }
+    pthread_mutex_unlock(&c->in_lock);
+    return value;
+}
+
+/* The key behind Ctrl-A. */
+static void escape_key(struct chardev *c, uint8_t key)
+{
+    static const char help[] = "\n\r"
+                               "Ctrl-A h    print this help\n\r"
+                               "Ctrl-A x    leave the emulator\n\r"
+                               "Ctrl-A t    toggle timestamps\n\r"
+                               "Ctrl-A b    send a break\n\r"
+                               "Ctrl-A Ctrl-A  send Ctrl-A\n\r";
+
+    switch (key) {
+    case 'h':
+    case '?':
+        pthread_mutex_lock(&c->out_lock);
+        flush_locked(c);
+        write_all(c, (const uint8_t *)help, strlen(help));
+        pthread_mutex_unlock(&c->out_lock);
+        break;
+    case 'x':
+        if (c->quit)
+            c->quit(c->quit_opaque);
+        break;
+    case 't':
+        pthread_mutex_lock(&c->out_lock);
+        c->stamps = !c->stamps;
+        pthread_mutex_unlock(&c->out_lock);
+        break;
+    case 'b':
+        push(c, CHARDEV_BREAK);
+        break;
+    case CTRL_A:
+        push(c, CTRL_A);
+        break;
+    }
+}
+
+void chardev_readable(struct chardev *c)
+{
+    uint8_t buf[256];
+    size_t room = min_u64(chardev_room(c), sizeof(buf));
+    ssize_t n = room ? read(c->in_fd, buf, room) : 0;
+
+    if (!room || (n < 0 && (errno == EINTR || errno == EAGAIN)))
+        return;
+    if (n <= 0) {
+        chardev_cooked(c);
+        c->in_fd = -1;
+        return;
+    }
+    for (ssize_t i = 0; i < n; i++) {
+        if (c->escape) {
+            c->escape = false;
+            escape_key(c, buf[i]);
+        } else if (buf[i] == CTRL_A) {
+            c->escape = true;
+        } else {
+            push(c, buf[i]);
+        }
+    }
+    tell_ready(c);
+}

@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * isthmus: a RISC-V machine (RV64GC with the hypervisor extension and Xisthmus) to embed.
+ *
+ *     struct isthmus_config config = {.abi = ISTHMUS_ABI, .bios = "none", .kernel = "hello.elf"};
+ *     struct isthmus *m = isthmus_new(&config, NULL);
+ *     if (m && isthmus_run(m, NULL) == ISTHMUS_STOP_EXIT)
+ *         printf("the guest's exit code is %d\n", isthmus_exit_code(m));
+ *     isthmus_free(m);
+ *
+ * Rules. A machine is used by one thread at a time, but for isthmus_stop, isthmus_input and
+ * isthmus_output_flush, which any thread may call at any time. While isthmus_run runs, only these
+ * and, from within the hooks, nothing else may be called for the same machine. Machines are
+ * independent of each other. No function here ends the process, whatever a guest does.
+ *
+ * Errors: a function that can fail returns NULL or a negative errno, after giving one line of text
+ * to the log hook (or, without one, to stderr). -EINVAL means that the caller's argument itself is
+ * wrong; other codes that something else stood in the way (a file, memory, an image's contents).
+ */
+#ifndef ISTHMUS_H
+#define ISTHMUS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Version of this interface. It is raised when a program built against an older one would break. */
+#define ISTHMUS_ABI 1
+
+enum { ISTHMUS_HARTS_MAX = 64 };
+#define ISTHMUS_MEMORY_MIN (UINT64_C(1) << 20)
+#define ISTHMUS_MEMORY_MAX (UINT64_C(64) << 30)
+
+struct isthmus; /* a machine */
+
+/* The ABI and version of the library that is linked in. */
+unsigned isthmus_abi(void);
+const char *isthmus_version(void);
+
+/* ---- Making a machine ---- */
+
+enum isthmus_log_level { ISTHMUS_LOG_ERROR, ISTHMUS_LOG_WARN, ISTHMUS_LOG_INFO };
+
+/* A guest of the reference hypervisor. */
+struct isthmus_guest {
+    const char *image;  /* file: ELF or raw */
+    const char *name;   /* NULL: guest0, guest1, ... */
+    const char *append; /* its command line; NULL: none */
+    const char *initrd; /* file; NULL: none */
+    uint64_t memory;    /* bytes; 0: 64 MiB */
+    uint32_t vcpus;     /* 0: 1 */
+};
+
+enum { ISTHMUS_WINDOW_R = 1, ISTHMUS_WINDOW_W = 2, ISTHMUS_WINDOW_USER = 4 };
+
+/* A window that the reference hypervisor allocates before its guests start. */
+struct isthmus_window {
+    const char *owner, *peer; /* names of guests, or "host" */
+    uint32_t rights;          /* ISTHMUS_WINDOW_*: the ceiling */
+    uint64_t size;            /* most bytes that the owner may open */
+};
+
+/* What kind of machine. All zero but for abi is a machine with one hart, 128 MiB of RAM, OpenSBI
+ * and nothing to boot. Strings and arrays are only used during isthmus_new. */
+struct isthmus_config {
+    uint32_t abi;           /* ISTHMUS_ABI */
+    uint32_t harts;         /* 1 to ISTHMUS_HARTS_MAX; 0: 1 */
+    uint64_t memory;        /* bytes of RAM, a multiple of 4096; 0: 128 MiB */
+    const char *bios;       /* firmware file, raw or ELF; "none"; NULL: OpenSBI where installed */
+    const char *kernel;     /* what the firmware starts: ELF, Linux Image or raw; NULL: nothing.
+                             * With bios "none" it is started itself, in M-mode */
+    const char *initrd;     /* file; NULL: none */
+    const char *append;     /* the kernel's command line; NULL: none */
+    const char *console;    /* "stdio", "file:PATH" or "none"; NULL: "none" */
+    const char *hypervisor; /* the reference hypervisor's image; NULL: the one installed. Used as
+                             * kernel where there are guests and kernel is NULL */
+    const struct isthmus_guest *guests;
+    uint32_t guests_n;
+    uint32_t windows_n;
+    const struct isthmus_window *windows;
+    bool deterministic; /* one thread, time from retired instructions: every run is the same */
+
+    /* Takes messages, one line each without newline. NULL: stderr. */
+    void (*log)(void *opaque, enum isthmus_log_level level, const char *text);
+    void *log_opaque;
+    /* Sees what guests write to the console, in pieces, beside where `console` sends it. Called
+     * from the machine's threads, one at a time. It may call isthmus_stop and isthmus_input. */
+    void (*output)(void *opaque, const void *bytes, size_t n);
+    void *output_opaque;
+};
+
+/* Make a machine and load its images; it is then in the state after reset. NULL on failure, with
+ * *error, where error is not NULL, the negative errno. */
+struct isthmus *isthmus_new(const struct isthmus_config *config, int *error);
+
+/* End a machine that does not run. m may be NULL. */
+void isthmus_free(struct isthmus *m);
+
+/* Back to the state after reset, with RAM and the images as they were first loaded. */
+void isthmus_reset(struct isthmus *m);
+
+/* ---- Running ---- */
+
+enum isthmus_stop {
+    ISTHMUS_STOP_ERROR = -1,    /* it could not run: no thread, or no memory */
+    ISTHMUS_STOP_EXIT = 1,      /* the guest powered the machine off: isthmus_exit_code */
+    ISTHMUS_STOP_LIMIT = 2,     /* the limit of instructions was reached */
+    ISTHMUS_STOP_TIMEOUT = 3,   /* the limit of time was reached */
+    ISTHMUS_STOP_REQUESTED = 4, /* isthmus_stop */
+    ISTHMUS_STOP_QUIT = 5,      /* the user left: Ctrl-A x on the console */
+    ISTHMUS_STOP_IDLE = 6,      /* deterministic: every hart waits and nothing can wake it */
+};
+
+struct isthmus_limits {
+    uint64_t instructions; /* retired by all harts together in this run; 0: no limit. A trap that
+                            * is taken counts as one too */
+    uint64_t nanoseconds;  /* of host time in this run; 0: no limit */
+};
+
+/* Run until something stops the machine; limits may be NULL: none. A machine that stopped for
+ * another reason than EXIT goes on where it was at the next call; after EXIT it has to be reset. */
+enum isthmus_stop isthmus_run(struct isthmus *m, const struct isthmus_limits *limits);
+
+/* Make isthmus_run return soon, or at once if it is called later. Any thread, any time; safe in
+ * signal handlers. */
+void isthmus_stop(struct isthmus *m);
+
+/* After ISTHMUS_STOP_EXIT: 0 where the guest said success, else 1 to 255 (greater codes: 255). */
+int isthmus_exit_code(const struct isthmus *m);
+
+/* Run n instructions of one hart alone (taken traps count). Result: 0; -EAGAIN where it waits in
+ * WFI and nothing is pending; -EINVAL: no such hart. */
+int isthmus_step(struct isthmus *m, unsigned hart, uint64_t n);
+
+/* ---- Registers: between runs ---- */
+
+/* Numbers of registers. */
+enum {
+    ISTHMUS_REG_X = 0,       /* + 0..31 */
+    ISTHMUS_REG_F = 32,      /* + 0..31 */
+    ISTHMUS_REG_PC = 64,
+    ISTHMUS_REG_PRIV = 65,   /* 0 U, 1 S, 3 M */
+    ISTHMUS_REG_V = 66,      /* virtualization mode: 0 or 1; privilege must not be M where 1 */
+    ISTHMUS_REG_CSR = 4096,  /* + CSR number */
+};
+
+/* The number of the register with this name: x0..x31 or ABI name, f0..f31 or ABI name, pc, priv,
+ * v, or a CSR's name. -ENOENT (without a message): no such register. */
+int isthmus_reg_number(const char *name);
+
+/* Read or write register reg of a hart. CSRs are accessed as M-mode does, so writing follows
+ * their WARL rules. Result: 0; -EINVAL: no such hart or register, or it is read-only. */
+int isthmus_reg_read(struct isthmus *m, unsigned hart, unsigned reg, uint64_t *value);
+int isthmus_reg_write(struct isthmus *m, unsigned hart, unsigned reg, uint64_t value);
+
+/* ---- Memory: between runs ---- */
+
+/* Copy n bytes from or to physical memory (RAM or boot ROM; devices are not memory). Result: 0, or
+ * -EFAULT (without a message) where the range is not wholly memory; then nothing is copied. */
+int isthmus_mem_read(struct isthmus *m, uint64_t pa, void *to, size_t n);
+int isthmus_mem_write(struct isthmus *m, uint64_t pa, const void *from, size_t n);
+
+/* The same for virtual addresses, translated as a load or store of that hart would be now (A and D
+ * bits are set as it sets them). -EFAULT where a page of it does not translate; what was before it
+ * is then copied. */
+int isthmus_virt_read(struct isthmus *m, unsigned hart, uint64_t va, void *to, size_t n);
+int isthmus_virt_write(struct isthmus *m, unsigned hart, uint64_t va, const void *from, size_t n);
+
+/* ---- Console ---- */
+
+/* Type n bytes into the console. Any thread. Result: how many were taken: the rest finds no room
+ * until the guest has read. */
+size_t isthmus_input(struct isthmus *m, const void *bytes, size_t n);
+/* Hand output on that is still gathered for the hook and the file. Any thread, but the hook. */
+void isthmus_output_flush(struct isthmus *m);
+
+/* ---- Counters: between runs ---- */
+
+/* Call each(opaque, name, value) for every counter. Names are paths with dots, such as
+ * "instructions", "harts.0.mmu.walks" or "exceptions.ecall_vs"; all are cumulative since the
+ * machine was made. */
+void isthmus_counters(struct isthmus *m,
+                      void (*each)(void *opaque, const char *name, uint64_t value), void *opaque);
+/* One counter by name. Result: 0, or -ENOENT (without a message). */
+int isthmus_counter(struct isthmus *m, const char *name, uint64_t *value);
+
+/* ---- Disassembly ---- */
+
+/* Text of the instruction in the n >= 2 bytes at code, at address pc, into text[size]. Result: its
+ * length, 2 or 4 bytes; 0 where n is too small. */
+unsigned isthmus_disassemble(uint64_t pc, const void *code, size_t n, char *text, size_t size);
+
+/* One line of a disassembled file. */
+struct isthmus_line {
+    uint64_t pc;
+    const char *symbol; /* that starts here, or NULL */
+    uint32_t raw;       /* the instruction's bits */
+    unsigned length;    /* bytes */
+    const char *text;
+};
+
+/* Disassemble the executable parts of a RISC-V ELF file, or all of a raw one from address 0.
+ * Messages go to stderr. Result: 0 or a negative errno. */
+int isthmus_disassemble_file(const char *path,
+                             void (*line)(void *opaque, const struct isthmus_line *line),
+                             void *opaque);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

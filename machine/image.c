@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: MIT */
+#include "machine/image.h"
+
+#include "machine/elf_file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+void images_init(struct images *im, uint64_t ram_base, uint64_t ram_size, const struct log *log)
+{
+    *im = (struct images){.log = log, .ram_base = ram_base, .ram_size = ram_size};
+}
+
+void images_free(struct images *im)
+{
+    for (unsigned i = 0; i < im->blobs_n; i++) {
+        free(im->blobs[i]->name);
+        free(im->blobs[i]->bytes);
+        free(im->blobs[i]);
+    }
+    free(im->blobs);
+    free(im->pieces);
+}
+
+static int no_memory(struct images *im, const char *name)
+{
+    log_error(im->log, "%s: not enough host memory", name);
+    return -ENOMEM;
+}
+
+/* A new blob with room for size bytes. Takes over name. */
+static struct blob *new_blob(struct images *im, char *name, uint64_t size)
+{
+    struct blob **list = realloc(im->blobs, (im->blobs_n + 1) * sizeof(*list));
+    struct blob *blob = malloc(sizeof(*blob));
+    uint8_t *bytes = malloc(size ? size : 1);
+
+    if (list)
+        im->blobs = list;
+    if (!name || !list || !blob || !bytes) {
+        no_memory(im, name ? name : "image");
+        free(name);
+        free(blob);
+        free(bytes);
+        return NULL;
+    }
+    *blob = (struct blob){name, bytes, size};
+    im->blobs[im->blobs_n++] = blob;
+    return blob;
+}
+
+int images_copy(struct images *im, const char *name, const void *bytes, uint64_t size,
+                struct blob **blob)
+{
+    *blob = new_blob(im, strdup(name), size);
+    if (!*blob)
+        return -ENOMEM;
+    memcpy((*blob)->bytes, bytes, size);
+    return 0;
+}
+
+/* Read fd, a file of `size` bytes as fstat said, into the blob. */
+static int read_all(int fd, struct blob *blob)
+{
+    uint64_t done = 0;
+
+    while (done < blob->size) {
+        ssize_t n = read(fd, blob->bytes + done, blob->size - done);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return -errno;
+        if (n == 0)
+            return -EIO; /* it shrank */
+        done += (uint64_t)n;
+    }
+    return 0;
+}
+
+static int read_open_file(struct images *im, int fd, const char *role, const char *path,
+                          struct blob **blob)
+{
+    struct stat st;
+    char *name;
+    int err;
+
+    if (fstat(fd, &st))
+        return -errno;
+    if (S_ISDIR(st.st_mode))
+        return -EISDIR;
+    if (!S_ISREG(st.st_mode)) {
+        log_error(im->log, "%s %s: expected a regular file", role, path);
+        return -EINVAL;
+    }
+    if (st.st_size == 0) {
+        log_error(im->log, "%s %s: the file is empty", role, path);
+        return -ENOEXEC;
+    }
+    if ((uint64_t)st.st_size > im->ram_size) {
+        log_error(im->log, "%s %s: its %lld bytes do not fit into %" PRIu64 " MiB of RAM", role,
+                  path, (long long)st.st_size, im->ram_size >> 20);
+        return -EFBIG;
+    }
+    if (asprintf(&name, "%s %s", role, path) < 0)
+        name = NULL;
+    *blob = new_blob(im, name, (uint64_t)st.st_size);
+    if (!*blob)
+        return -ENOMEM;
+    err = read_all(fd, *blob);
+    if (err)
+        log_error(im->log, "%s: cannot read it: %s", (*blob)->name, strerror(-err));
+    return err;
+}
+
+int images_read(struct images *im, const char *role, const char *path, struct blob **blob)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    int err;
+
+    if (fd < 0) {
+        err = -errno;
+        log_error(im->log, "%s %s: cannot open the file: %s", role, path, strerror(-err));
+        return err;
+    }
+    err = read_open_file(im, fd, role, path, blob);
+    if (err == -EISDIR)
+        log_error(im->log, "%s %s: it is a directory; expected a file", role, path);
+    close(fd);
+    return err;
+}
+
+/* Add a piece after checking it against RAM and all others. part says which of the blob, for
+ * messages: "" or ": program header 2". */
+static int add_piece(struct images *im, const struct piece *p, const char *part)
+{
+    uint64_t off = p->pa - im->ram_base;
+    struct piece *list;
+
+    if (p->size == 0)
+        return 0;
+    if (p->pa < im->ram_base || off > im->ram_size || p->size > im->ram_size - off) {
+        log_error(im->log,
+                  "%s%s: physical address 0x%" PRIx64 " with size 0x%" PRIx64
+                  " is not inside RAM, 0x%" PRIx64 " to 0x%" PRIx64,
+                  p->blob->name, part, p->pa, p->size, im->ram_base,
+                  im->ram_base + im->ram_size - 1);
+        return -ENOEXEC;
+    }
+    for (unsigned i = 0; i < im->pieces_n; i++) {
+        const struct piece *q = &im->pieces[i];
+        if (p->pa < q->pa + q->size && q->pa < p->pa + p->size) {
+            log_error(im->log,
+                      "%s%s: physical addresses 0x%" PRIx64 " to 0x%" PRIx64
+                      " overlap %s at 0x%" PRIx64 " to 0x%" PRIx64,
+                      p->blob->name, part, p->pa, p->pa + p->size - 1, q->blob->name, q->pa,
+                      q->pa + q->size - 1);
+            return -ENOEXEC;
+        }
+    }
+    list = realloc(im->pieces, (im->pieces_n + 1) * sizeof(*list));
+    if (!list)
+        return no_memory(im, p->blob->name);
+    im->pieces = list;
+    im->pieces[im->pieces_n++] = *p;
+    return 0;
+}
+
+int images_place(struct images *im, const struct blob *blob, uint64_t pa, uint64_t size)
+{
+    struct piece p = {.blob = blob, .bytes = blob->bytes, .filled = blob->size, .pa = pa,
+                      .size = size};
+
+    return add_piece(im, &p, "");
+}
+
+bool blob_is_elf(const struct blob *blob)
+{
+    return blob->size >= 4 && !memcmp(blob->bytes, "\177ELF", 4);
+}
+
+/* A virtual address of an ELF file as a physical one, by the segment that it is in; addresses in
+ * no segment stay as they are. */
+static uint64_t physical(const struct elf_file *elf, uint64_t va)
+{
+    for (unsigned i = 0; i < elf->segments_n; i++) {
+        const struct elf_segment *s = &elf->segments[i];
+        if (va - s->va < s->size)
+            return va - s->va + s->pa;
+    }
+    return va;
+}
+
+static int place_segments(struct images *im, const struct blob *blob, const struct elf_file *elf,
+                          struct image *out)
+{
+    out->start = UINT64_MAX;
+    for (unsigned i = 0; i < elf->segments_n; i++) {
+        const struct elf_segment *s = &elf->segments[i];
+        struct piece p = {.blob = blob, .bytes = blob->bytes + s->offset, .filled = s->filled,
+                          .pa = s->pa, .size = s->size};
+        char part[48];
+        int err;
+
+        snprintf(part, sizeof(part), ": program header %u", s->index);
+        err = add_piece(im, &p, part);
+        if (err)
+            return err;
+        out->start = min_u64(out->start, s->pa);
+        if (s->pa + s->size > out->end)
+            out->end = s->pa + s->size;
+    }
+    return 0;
+}
+
+static bool in_ram(const struct images *im, uint64_t pa)
+{
+    return pa - im->ram_base < im->ram_size;
+}
+
+int images_place_elf(struct images *im, const struct blob *blob, struct image *out)
+{
+    struct elf_file elf;
+    int err = elf_file_open(&elf, blob->bytes, blob->size, blob->name, im->log);
+
+    if (err)
+        return err;
+    *out = (struct image){.elf = true};
+    err = place_segments(im, blob, &elf, out);
+    out->entry = physical(&elf, elf.entry);
+    if (!err && !in_ram(im, out->entry)) {
+        log_error(im->log, "%s: e_entry 0x%" PRIx64 " is not in RAM", blob->name, out->entry);
+        err = -ENOEXEC;
+    }
+    if (!err && elf_file_symbol(&elf, "tohost", &out->tohost)) {
+        out->tohost = physical(&elf, out->tohost);
+        if (elf_file_symbol(&elf, "fromhost", &out->fromhost))
+            out->fromhost = physical(&elf, out->fromhost);
+        if (out->tohost % 8 || out->fromhost % 8 || !in_ram(im, out->tohost) ||
+            (out->fromhost && !in_ram(im, out->fromhost))) {
+            log_error(im->log, "%s: symbols tohost and fromhost must be 8-byte aligned and in RAM",
+                      blob->name);
+            err = -ENOEXEC;
+        }
+    }
+    elf_file_close(&elf);
+    return err;
+}
+
+/* The header of a Linux Image (Documentation/arch/riscv/boot-image-header): how much memory it
+ * takes, its uninitialised data included. */
+enum { IMAGE_SIZE = 16, IMAGE_MAGIC2 = 56, IMAGE_HEADER = 64 };
+
+static uint64_t image_memory_size(const struct blob *blob)
+{
+    uint64_t size;
+
+    if (blob->size < IMAGE_HEADER || memcmp(blob->bytes + IMAGE_MAGIC2, "RSC\x05", 4))
+        return blob->size;
+    memcpy(&size, blob->bytes + IMAGE_SIZE, sizeof(size));
+    return size > blob->size ? size : blob->size;
+}
+
+int images_place_any(struct images *im, const struct blob *blob, uint64_t pa, struct image *out)
+{
+    uint64_t size;
+
+    if (blob_is_elf(blob))
+        return images_place_elf(im, blob, out);
+    if (blob->size >= 2 && blob->bytes[0] == 0x1f && blob->bytes[1] == 0x8b) {
+        log_error(im->log, "%s: it is compressed; expected an ELF file, a Linux Image or raw code",
+                  blob->name);
+        return -ENOEXEC;
+    }
+    size = image_memory_size(blob);
+    *out = (struct image){.start = pa, .end = pa + size, .entry = pa};
+    return images_place(im, blob, pa, size);
+}
+
+void images_lay(const struct images *im, struct mem *mem)
+{
+    for (unsigned i = 0; i < im->pieces_n; i++) {
+        const struct piece *p = &im->pieces[i];
+        mem_copy_in(mem, p->pa, p->bytes, p->filled);
+    }
+}

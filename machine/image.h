@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What is loaded into memory: pieces of files, kept in their first state, so that a reset can lay
+ * them anew. Every piece is checked against RAM's bounds and against all others when it is added.
+ */
+#ifndef MACHINE_IMAGE_H
+#define MACHINE_IMAGE_H
+
+#include "base/bits.h"
+#include "base/log.h"
+#include "mem/mem.h"
+
+/* A file's contents, or other bytes with a name. */
+struct blob {
+    char *name; /* for messages: "kernel PATH" */
+    uint8_t *bytes;
+    uint64_t size;
+};
+
+struct piece {
+    const struct blob *blob;
+    const uint8_t *bytes; /* in the blob */
+    uint64_t filled;      /* how many bytes there are; the rest of size is zeros */
+    uint64_t pa, size;
+};
+
+struct images {
+    const struct log *log;
+    uint64_t ram_base, ram_size;
+    struct blob **blobs;
+    unsigned blobs_n;
+    struct piece *pieces;
+    unsigned pieces_n;
+};
+
+/* What a loaded image turned out to be. */
+struct image {
+    uint64_t start, end; /* physical addresses that it takes */
+    uint64_t entry;      /* physical */
+    bool elf;
+    uint64_t tohost, fromhost; /* physical addresses of these symbols, 0: none */
+};
+
+void images_init(struct images *im, uint64_t ram_base, uint64_t ram_size, const struct log *log);
+void images_free(struct images *im);
+
+/* Read a whole file; role ("kernel", ...) and path name it in messages. Result: 0 with *blob, which
+ * belongs to im, or a negative errno. */
+int images_read(struct images *im, const char *role, const char *path, struct blob **blob);
+
+/* A blob of a copy of bytes[size]. */
+int images_copy(struct images *im, const char *name, const void *bytes, uint64_t size,
+                struct blob **blob);
+
+/* Place all of a blob at pa, taking `size` bytes (at least the blob's). */
+int images_place(struct images *im, const struct blob *blob, uint64_t pa, uint64_t size);
+
+/* True where the blob starts like an ELF file. */
+bool blob_is_elf(const struct blob *blob);
+
+/* Place the loadable segments of an ELF file by their physical addresses. -ENOEXEC where it is not
+ * a sound RV64 executable. */
+int images_place_elf(struct images *im, const struct blob *blob, struct image *out);
+
+/* Place a blob: an ELF file where it says, a Linux Image or a raw one at pa. */
+int images_place_any(struct images *im, const struct blob *blob, uint64_t pa, struct image *out);
+
+/* Write all pieces into RAM, which is zero. */
+void images_lay(const struct images *im, struct mem *mem);
+
+#endif

@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: MIT */
+/* Making, wiring and resetting a machine. */
+#include "machine/machine.h"
+
+#include "hart/code.h"
+#include "hart/window_env.h"
+#include "machine/memmap.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+enum { MEMORY_DEFAULT_MIB = 128 };
+
+/* --- Wires --- */
+
+/* PLIC contexts are M and S of each hart in turn. */
+static void drive_context(void *opaque, unsigned context, bool level)
+{
+    struct machine *m = opaque;
+
+    hart_set_irq(&m->harts[context / 2], context % 2 ? BIT(IRQ_SEI) : BIT(IRQ_MEI), level);
+}
+
+static void power_off(void *opaque, unsigned code)
+{
+    struct machine *m = opaque;
+
+    if (__atomic_load_n(&m->stop, __ATOMIC_RELAXED) == STOP_NONE)
+        m->exit_code = code > 255 ? 255 : (int)code;
+    machine_halt(m, ISTHMUS_STOP_EXIT);
+}
+
+static void ask_reset(void *opaque)
+{
+    machine_halt(opaque, STOP_RESET);
+}
+
+static void timers_changed(void *opaque)
+{
+    machine_wake(opaque);
+}
+
+static void user_quits(void *opaque)
+{
+    machine_request_stop(opaque, ISTHMUS_STOP_QUIT);
+}
+
+static void log_to_hook(void *opaque, enum log_level level, const char *text)
+{
+    const struct isthmus_config *hooks = opaque;
+
+    hooks->log(hooks->log_opaque, (enum isthmus_log_level)level, text);
+}
+
+/* --- Making --- */
+
+static int check_config(const struct isthmus_config *config, const struct log *log)
+{
+    uint64_t memory = config->memory;
+
+    if (config->abi != ISTHMUS_ABI) {
+        log_error(log, "the program was built for ABI %u of the library, which has %u", config->abi,
+                  ISTHMUS_ABI);
+        return -EINVAL;
+    }
+    if (config->harts > ISTHMUS_HARTS_MAX) {
+        log_error(log, "harts: %u is too many; expected 1 to %u", config->harts,
+                  ISTHMUS_HARTS_MAX);
+        return -EINVAL;
+    }
+    if (memory && (memory < ISTHMUS_MEMORY_MIN || memory > ISTHMUS_MEMORY_MAX || memory % 4096)) {
+        log_error(log,
+                  "memory: %" PRIu64 " bytes is not possible; expected 1 MiB to 64 GiB, a multiple "
+                  "of 4096",
+                  memory);
+        return -EINVAL;
+    }
+    return 0;
+}
+
+static void add_chips(struct machine *m)
+{
+    const struct {
+        uint64_t base, size;
+        const struct device_ops *ops;
+        void *dev;
+    } chips[] = {
+        {TEST_BASE, TEST_SIZE, &syscon_ops, &m->syscon},
+        {RTC_BASE, RTC_SIZE, &rtc_ops, &m->rtc},
+        {CLINT_BASE, ACLINT_SIZE, &aclint_ops, &m->aclint},
+        {SSWI_BASE, SSWI_SIZE, &sswi_ops, &m->aclint},
+        {PLIC_BASE, PLIC_SIZE, &plic_ops, &m->plic},
+        {UART_BASE, UART_SIZE, &uart_ops, &m->uart},
+    };
+
+    for (unsigned i = 0; i < ARRAY_SIZE(chips); i++)
+        mem_add_device(&m->mem, chips[i].base, chips[i].size, chips[i].ops, chips[i].dev);
+}
+
+static void make_chips(struct machine *m)
+{
+    plic_init(&m->plic, 2 * m->harts_n, drive_context, m);
+    uart_init(&m->uart, &m->console, (struct irq_wire){plic_set, &m->plic, UART_IRQ});
+    rtc_init(&m->rtc, &m->clock, &m->timers, (struct irq_wire){plic_set, &m->plic, RTC_IRQ});
+    m->aclint = (struct aclint){&m->clock, m->harts, m->harts_n};
+    m->syscon = (struct syscon){power_off, ask_reset, m};
+    m->console.ready = uart_input_ready;
+    m->console.ready_opaque = &m->uart;
+    m->console.quit = user_quits;
+    m->console.quit_opaque = m;
+    add_chips(m);
+}
+
+static void free_chips(struct machine *m)
+{
+    rtc_free(&m->rtc);
+    uart_free(&m->uart);
+    plic_free(&m->plic);
+}
+
+static int make_harts(struct machine *m)
+{
+    struct hart_clock clock = {clock_mtime, &m->clock};
+
+    for (unsigned i = 0; i < m->harts_n; i++) {
+        int err = hart_init(&m->harts[i], i, &m->isa, &m->mem, m->code, clock);
+        if (!err) {
+            err = hart_attach_windows(&m->harts[i], m->windows);
+            if (err)
+                hart_free(&m->harts[i]);
+        }
+        if (err) {
+            while (i-- > 0) {
+                hart_detach_windows(&m->harts[i]);
+                hart_free(&m->harts[i]);
+            }
+            return err;
+        }
+    }
+    return 0;
+}
+
+static void free_harts(struct machine *m)
+{
+    for (unsigned i = 0; i < m->harts_n; i++) {
+        hart_detach_windows(&m->harts[i]);
+        hart_free(&m->harts[i]);
+    }
+}
+
+/* What harts share, and the harts. */
+static int make_core(struct machine *m)
+{
+    int err = -ENOMEM;
+
+    isa_init(&m->isa, UINT32_MAX);
+    m->code = code_cache_new(&m->isa);
+    m->windows = window_engine_new();
+    m->harts = aligned_alloc(64, (m->harts_n * sizeof(*m->harts) + 63) & ~(size_t)63);
+    m->retired_before = calloc(m->harts_n, sizeof(*m->retired_before));
+    if (m->code && m->windows && m->harts && m->retired_before)
+        err = make_harts(m);
+    if (err) {
+        log_error(&m->log, "not enough host memory for %u harts", m->harts_n);
+        if (m->code)
+            code_cache_free(m->code);
+        window_engine_free(m->windows);
+        free(m->harts);
+        free(m->retired_before);
+    }
+    return err;
+}
+
+static void free_core(struct machine *m)
+{
+    free_harts(m);
+    code_cache_free(m->code);
+    window_engine_free(m->windows);
+    free(m->harts);
+    free(m->retired_before);
+}
+
+static int load(struct machine *m, const struct isthmus_config *config)
+{
+    int err;
+
+    images_init(&m->images, m->mem.ram_base, m->mem.ram_size, &m->log);
+    err = machine_load(m, config);
+    if (!err && m->boot.htif)
+        err = htif_init(&m->htif, &m->mem, m->boot.tohost, m->boot.fromhost, &m->console,
+                        power_off, m);
+    if (err)
+        images_free(&m->images);
+    return err;
+}
+
+/* Each step undoes what was made before it where it fails. */
+static int make(struct machine *m, const struct isthmus_config *config)
+{
+    const char *console = config->console ? config->console : "none";
+    uint64_t memory = config->memory ? config->memory : (uint64_t)MEMORY_DEFAULT_MIB << 20;
+    int err = chardev_open(&m->console, console, !m->deterministic, &m->log);
+
+    if (err)
+        return err;
+    m->console.hook = config->output;
+    m->console.hook_opaque = config->output_opaque;
+    err = mem_init(&m->mem, RAM_BASE, memory, ROM_BASE, ROM_SIZE, &m->log);
+    if (err)
+        goto no_mem;
+    err = make_core(m);
+    if (err)
+        goto no_core;
+    clock_init(&m->clock, m->deterministic);
+    timers_init(&m->timers, timers_changed, m);
+    make_chips(m);
+    err = load(m, config);
+    if (!err) {
+        machine_reset(m);
+        return 0;
+    }
+    free_chips(m);
+    timers_free(&m->timers);
+    free_core(m);
+no_core:
+    mem_free(&m->mem);
+no_mem:
+    chardev_close(&m->console);
+    return err;
+}
+
+struct machine *machine_new(const struct isthmus_config *config, int *error)
+{
+    struct isthmus_config *hooks = NULL;
+    struct machine *m = calloc(1, sizeof(*m));
+
+    *error = -ENOMEM;
+    if (!m)
+        return NULL;
+    if (config->log && (hooks = malloc(sizeof(*hooks)))) {
+        *hooks = *config;
+        m->log = (struct log){log_to_hook, hooks};
+    }
+    *error = check_config(config, &m->log);
+    m->harts_n = config->harts ? config->harts : 1;
+    m->deterministic = config->deterministic;
+    m->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (!*error && m->wake < 0) {
+        *error = -errno;
+        log_error(&m->log, "cannot make an eventfd: %s", strerror(errno));
+    }
+    if (!*error)
+        *error = make(m, config);
+    if (*error) {
+        if (m->wake >= 0)
+            close(m->wake);
+        free(hooks);
+        free(m);
+        return NULL;
+    }
+    return m;
+}
+
+void machine_free(struct machine *m)
+{
+    if (!m)
+        return;
+    if (m->boot.htif)
+        htif_free(&m->htif);
+    images_free(&m->images);
+    free_chips(m);
+    timers_free(&m->timers);
+    free_core(m);
+    mem_free(&m->mem);
+    chardev_close(&m->console);
+    close(m->wake);
+    free(m->log.opaque);
+    free(m);
+}
+
+uint64_t machine_retired(const struct machine *m, unsigned hart)
+{
+    return m->retired_before[hart] + hart_retired(&m->harts[hart]);
+}
+
+static void reset_harts(struct machine *m)
+{
+    for (unsigned i = 0; i < m->harts_n; i++) {
+        struct hart *h = &m->harts[i];
+
+        m->retired_before[i] += hart_retired(h);
+        __atomic_store_n(&h->wait_event, 0, __ATOMIC_RELAXED);
+        hart_reset(h, ROM_BASE);
+    }
+}
+
+void machine_reset(struct machine *m)
+{
+    chardev_flush(&m->console);
+    mem_clear_ram(&m->mem);
+    images_lay(&m->images, &m->mem);
+    clock_turn_end(&m->clock);
+    reset_harts(m);
+    code_collect(m->code);
+    uart_reset(&m->uart);
+    rtc_reset(&m->rtc);
+    plic_reset(&m->plic);
+    aclint_reset(&m->aclint);
+    if (m->boot.htif)
+        htif_reset(&m->htif);
+    m->turn = 0;
+    m->turn_left = 0;
+    m->round_idle = true;
+    m->off = false;
+    m->exit_code = 0;
+}

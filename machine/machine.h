@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A whole machine: harts, memory and chips, wired up as on QEMU's virt board. Everything hangs off
+ * this structure; there are no globals.
+ *
+ * While it runs, each hart has a thread of its own (run.c), and the thread that called
+ * machine_run looks after the world outside: console input, device timers, time limits. With
+ * `deterministic` that one thread does everything, harts take turns, and time is virtual.
+ */
+#ifndef MACHINE_MACHINE_H
+#define MACHINE_MACHINE_H
+
+#include "dev/aclint.h"
+#include "dev/htif.h"
+#include "dev/plic.h"
+#include "dev/rtc.h"
+#include "dev/syscon.h"
+#include "dev/uart16550.h"
+#include "hart/hart.h"
+#include "isthmus.h"
+#include "machine/image.h"
+
+/* Why harts leave their run loops, beside enum isthmus_stop: these are dealt with inside
+ * machine_run, which then goes on. */
+enum { STOP_NONE = 0, STOP_RESET = 100, STOP_COLLECT = 101 };
+
+/* What the reset vector hands over. */
+struct boot {
+    uint64_t start;        /* where harts go */
+    uint64_t tree;         /* the device tree's address */
+    uint64_t next;         /* what OpenSBI's fw_dynamic starts, in S-mode */
+    uint64_t initrd, initrd_end;
+    bool htif;
+    uint64_t tohost, fromhost;
+};
+
+struct machine {
+    struct log log;
+    unsigned harts_n;
+    bool deterministic;
+
+    struct mem mem;
+    struct isa isa;
+    struct code_cache *code;
+    struct window_engine *windows;
+    struct hart *harts;
+    uint64_t *retired_before; /* by hart: instructions retired before the last reset */
+
+    struct clock clock;
+    struct timers timers;
+    struct chardev console;
+    struct uart uart;
+    struct plic plic;
+    struct aclint aclint;
+    struct syscon syscon;
+    struct rtc rtc;
+    struct htif htif;
+
+    struct images images;
+    struct boot boot;
+
+    int wake;             /* eventfd: the world's thread should look */
+    uint32_t stop;        /* atomic: the first reason to stop, STOP_NONE: none */
+    int exit_code;
+    bool off;             /* powered off: only a reset brings it back */
+    uint64_t budget;      /* atomic: instructions that harts may still take up in this run */
+    bool limited;         /* there is such a budget */
+    unsigned turn;        /* deterministic: whose turn it is, */
+    uint64_t turn_left;   /* how many instructions of it are left; 0: it has not begun, */
+    bool round_idle;      /* and whether nobody did anything in this round so far */
+};
+
+/* See isthmus_new. *error is always set. */
+struct machine *machine_new(const struct isthmus_config *config, int *error);
+void machine_free(struct machine *m);
+/* State after reset, RAM as first loaded. No hart runs. */
+void machine_reset(struct machine *m);
+
+/* run.c: see isthmus_run. */
+enum isthmus_stop machine_run(struct machine *m, const struct isthmus_limits *limits);
+/* Ask all harts to stop for `reason`, if nobody asked before. The first is for harts' threads and
+ * makes the calling hart stop at its next branch; the second for anybody, also signal handlers. */
+void machine_halt(struct machine *m, uint32_t reason);
+void machine_request_stop(struct machine *m, uint32_t reason);
+/* Have the world's thread look at deadlines and reasons to stop again. */
+void machine_wake(struct machine *m);
+int machine_step(struct machine *m, struct hart *h, uint64_t n);
+
+/* Instructions retired by hart h since the machine was made. */
+uint64_t machine_retired(const struct machine *m, unsigned hart);
+
+/* boot.c: load the images that config names, and make the device tree and the reset vector. */
+int machine_load(struct machine *m, const struct isthmus_config *config);
+
+#endif

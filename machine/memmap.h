@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/* Where things are: the map of QEMU's virt board, of what this board has of it. */
+#ifndef MACHINE_MEMMAP_H
+#define MACHINE_MEMMAP_H
+
+#include <stdint.h>
+
+#define ROM_BASE UINT64_C(0x1000)
+#define ROM_SIZE UINT64_C(0xf000)
+#define TEST_BASE UINT64_C(0x100000)
+#define TEST_SIZE UINT64_C(0x1000)
+#define RTC_BASE UINT64_C(0x101000)
+#define CLINT_BASE UINT64_C(0x02000000)
+#define SSWI_BASE UINT64_C(0x02f00000)
+#define PLIC_BASE UINT64_C(0x0c000000)
+#define UART_BASE UINT64_C(0x10000000)
+#define RAM_BASE UINT64_C(0x80000000)
+
+/* PLIC sources. */
+enum { UART_IRQ = 10, RTC_IRQ = 11 };
+
+#endif

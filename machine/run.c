@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Running a machine.
+ *
+ * Threaded: each hart runs quanta on its own thread and sleeps there in WFI; the caller's thread
+ * waits for the console, for device timers and for limits. Deterministic: the caller's thread
+ * gives each hart its turn.
+ *
+ * Whatever stops the machine sets m->stop to the first reason and kicks the harts. Two reasons
+ * are internal: a reset and the collection of decoded code need all harts out of their loops, and
+ * then the run goes on.
+ */
+#include "machine/machine.h"
+
+#include "base/clock.h"
+#include "base/thread.h"
+#include "hart/code.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum {
+    QUANTUM = 4096,      /* instructions that a hart runs before its thread looks around */
+    QUANTUM_HTIF = 1024, /* the same where HTIF is polled in between */
+    QUANTUM_TURN = 1000, /* of a turn */
+    FULL_POLL_NS = 10000000, /* how often to look again whether the console has room */
+    ROUNDS_A_LOOK = 64,  /* deterministic: rounds between looks at the host's clock */
+};
+#define CODE_LIMIT ((size_t)512 << 20) /* bytes of decoded code before all is dropped */
+#define NEVER UINT64_MAX
+
+static uint32_t stop_reason(const struct machine *m)
+{
+    return __atomic_load_n(&m->stop, __ATOMIC_SEQ_CST);
+}
+
+void machine_wake(struct machine *m)
+{
+    uint64_t one = 1;
+    int saved = errno;
+    ssize_t n = write(m->wake, &one, sizeof(one));
+
+    (void)n; /* it fails only where the counter is full: then it wakes as well */
+    errno = saved;
+}
+
+void machine_request_stop(struct machine *m, uint32_t reason)
+{
+    uint32_t none = STOP_NONE;
+
+    __atomic_compare_exchange_n(&m->stop, &none, reason, false, __ATOMIC_SEQ_CST,
+                                __ATOMIC_SEQ_CST);
+    machine_wake(m);
+}
+
+static void kick_harts(struct machine *m)
+{
+    for (unsigned i = 0; i < m->harts_n; i++)
+        hart_kick(&m->harts[i], EVENT_STOP);
+}
+
+void machine_halt(struct machine *m, uint32_t reason)
+{
+    machine_request_stop(m, reason);
+    kick_harts(m);
+}
+
+/* --- The budget of instructions --- */
+
+/* Take up to n instructions out of the budget. */
+static uint64_t take(struct machine *m, uint64_t n)
+{
+    uint64_t left = __atomic_load_n(&m->budget, __ATOMIC_RELAXED);
+
+    if (!m->limited)
+        return n;
+    while (!__atomic_compare_exchange_n(&m->budget, &left, left - min_u64(n, left), false,
+                                        __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+        ;
+    return min_u64(n, left);
+}
+
+static void give_back(struct machine *m, uint64_t n)
+{
+    if (m->limited && n)
+        __atomic_fetch_add(&m->budget, n, __ATOMIC_RELAXED);
+}
+
+/* --- Threaded --- */
+
+struct hart_thread {
+    struct machine *m;
+    struct hart *h;
+    pthread_t thread;
+};
+
+static void look_around(struct machine *m)
+{
+    if (m->boot.htif)
+        htif_poll(&m->htif);
+    chardev_flush(&m->console);
+    if (code_bytes(m->code) > CODE_LIMIT)
+        machine_halt(m, STOP_COLLECT);
+}
+
+static void *hart_main(void *arg)
+{
+    struct hart_thread *t = arg;
+    struct machine *m = t->m;
+    uint64_t quantum = m->boot.htif ? QUANTUM_HTIF : QUANTUM;
+
+    while (!stop_reason(m)) {
+        uint64_t n = take(m, quantum);
+        enum hart_stop stop;
+
+        if (!n) {
+            machine_halt(m, ISTHMUS_STOP_LIMIT);
+            break;
+        }
+        stop = hart_run(t->h, n);
+        give_back(m, (uint64_t)t->h->left);
+        look_around(m);
+        if (stop == HART_WAITING)
+            hart_sleep(t->h);
+    }
+    return NULL;
+}
+
+/* Host time, in ns, of the earliest thing that the world's thread has to do by itself. */
+static uint64_t next_deadline(struct machine *m, uint64_t limit)
+{
+    uint64_t ticks = timers_next(&m->timers);
+
+    if (ticks < NEVER / CLOCK_NS - m->clock.start_ns)
+        limit = min_u64(limit, m->clock.start_ns + ticks * CLOCK_NS);
+    return limit;
+}
+
+/* Wait until something happens outside, or until host time `until`. */
+static void wait_for_world(struct machine *m, uint64_t until)
+{
+    struct pollfd fds[2] = {{.fd = m->wake, .events = POLLIN}, {.fd = -1, .events = POLLIN}};
+    uint64_t now = host_ns(), wakes;
+    struct timespec wait;
+
+    if (m->console.in_fd >= 0) {
+        if (chardev_room(&m->console))
+            fds[1].fd = m->console.in_fd;
+        else
+            until = min_u64(until, now + FULL_POLL_NS);
+    }
+    until -= min_u64(now, until);
+    wait = (struct timespec){(time_t)(until / 1000000000), (long)(until % 1000000000)};
+    if (ppoll(fds, 2, until > NEVER / 2 ? NULL : &wait, NULL) <= 0)
+        return;
+    if (fds[0].revents)
+        while (read(m->wake, &wakes, sizeof(wakes)) > 0)
+            ;
+    if (fds[1].revents)
+        chardev_readable(&m->console);
+}
+
+static void serve_world(struct machine *m, uint64_t limit)
+{
+    while (!stop_reason(m)) {
+        wait_for_world(m, next_deadline(m, limit));
+        timers_fire(&m->timers, clock_ticks(&m->clock));
+        if (host_ns() >= limit)
+            machine_request_stop(m, ISTHMUS_STOP_TIMEOUT);
+    }
+}
+
+static bool run_threads(struct machine *m, uint64_t limit)
+{
+    struct hart_thread threads[ISTHMUS_HARTS_MAX];
+    unsigned n;
+    int err = 0;
+
+    for (n = 0; n < m->harts_n; n++) {
+        char name[16];
+
+        snprintf(name, sizeof(name), "hart %u", n);
+        threads[n] = (struct hart_thread){.m = m, .h = &m->harts[n]};
+        err = thread_start(&threads[n].thread, name, hart_main, &threads[n]);
+        if (err) {
+            log_error(&m->log, "cannot start a thread for hart %u: %s", n, strerror(-err));
+            machine_request_stop(m, ISTHMUS_STOP_REQUESTED);
+            break;
+        }
+    }
+    serve_world(m, limit);
+    kick_harts(m);
+    while (n-- > 0)
+        pthread_join(threads[n].thread, NULL);
+    return err == 0;
+}
+
+/* --- Deterministic --- */
+
+/* Continue the turn of the hart whose turn it is. Result: false where the machine stops. */
+static bool take_turn(struct machine *m)
+{
+    struct hart *h = &m->harts[m->turn];
+    enum hart_stop stop;
+    uint64_t n;
+
+    if (m->turn_left == 0) {
+        m->turn_left = QUANTUM_TURN;
+        clock_turn(&m->clock, h);
+    }
+    n = take(m, m->turn_left);
+    if (!n) {
+        machine_halt(m, ISTHMUS_STOP_LIMIT);
+        return false;
+    }
+    stop = hart_run(h, n);
+    n -= (uint64_t)h->left;
+    give_back(m, (uint64_t)h->left);
+    m->turn_left -= n;
+    if (n)
+        m->round_idle = false;
+    if (stop == HART_WAITING)
+        m->turn_left = 0;
+    if (m->turn_left == 0) {
+        clock_turn_end(&m->clock);
+        m->turn++;
+    }
+    look_around(m);
+    return stop_reason(m) == STOP_NONE;
+}
+
+/* Everybody waits: jump to the next moment at which somebody may wake. */
+static void jump(struct machine *m)
+{
+    uint64_t now = clock_mtime(&m->clock, NULL), next = NEVER, ticks = clock_ticks(&m->clock);
+    uint64_t timer = timers_next(&m->timers);
+
+    for (unsigned i = 0; i < m->harts_n; i++)
+        next = min_u64(next, hart_deadline(&m->harts[i]));
+    if (next != NEVER)
+        next = ticks + (next - now);
+    next = min_u64(next, timer);
+    if (next == NEVER)
+        machine_request_stop(m, ISTHMUS_STOP_IDLE);
+    else
+        clock_jump(&m->clock, next);
+}
+
+static void run_turns(struct machine *m, uint64_t limit)
+{
+    unsigned rounds = 0;
+
+    while (!stop_reason(m)) {
+        if (m->turn == 0 && m->turn_left == 0)
+            timers_fire(&m->timers, clock_ticks(&m->clock));
+        while (m->turn < m->harts_n)
+            if (!take_turn(m))
+                return;
+        m->turn = 0;
+        if (m->round_idle)
+            jump(m);
+        else
+            clock_round(&m->clock, QUANTUM_TURN);
+        m->round_idle = true;
+        if (limit != NEVER && ++rounds % ROUNDS_A_LOOK == 0 && host_ns() >= limit)
+            machine_request_stop(m, ISTHMUS_STOP_TIMEOUT);
+    }
+}
+
+/* --- Both --- */
+
+static void collect(struct machine *m)
+{
+    for (unsigned i = 0; i < m->harts_n; i++)
+        mmu_drop_exec(&m->harts[i].mmu);
+    code_collect(m->code);
+}
+
+enum isthmus_stop machine_run(struct machine *m, const struct isthmus_limits *limits)
+{
+    uint64_t limit = limits && limits->nanoseconds ? host_ns() + limits->nanoseconds : NEVER;
+    uint32_t reason;
+    bool ran = true;
+
+    if (m->off)
+        return ISTHMUS_STOP_EXIT;
+    m->limited = limits && limits->instructions;
+    m->budget = m->limited ? limits->instructions : 0;
+    chardev_raw(&m->console);
+    do {
+        if (m->deterministic)
+            run_turns(m, limit);
+        else
+            ran = run_threads(m, limit);
+        reason = __atomic_exchange_n(&m->stop, STOP_NONE, __ATOMIC_SEQ_CST);
+        if (reason == STOP_RESET)
+            machine_reset(m);
+        else if (reason == STOP_COLLECT)
+            collect(m);
+    } while (ran && (reason == STOP_RESET || reason == STOP_COLLECT));
+    chardev_flush(&m->console);
+    chardev_cooked(&m->console);
+    m->off = reason == ISTHMUS_STOP_EXIT;
+    return ran ? (enum isthmus_stop)reason : ISTHMUS_STOP_ERROR;
+}
+
+int machine_step(struct machine *m, struct hart *h, uint64_t n)
+{
+    enum hart_stop stop = hart_run(h, n);
+
+    if (m->deterministic && m->clock.now != h)
+        clock_round(&m->clock, n - (uint64_t)h->left);
+    look_around(m);
+    return stop == HART_WAITING ? -EAGAIN : 0;
+}

@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Nodes are written in the order in which they stand, properties before children. phandles are
+ * counted up front: each hart's interrupt controller, then the PLIC, then the test finisher.
+ */
+#include "machine/tree.h"
+
+#include "machine/machine.h"
+#include "machine/memmap.h"
+
+#include <errno.h>
+#include <libfdt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+/* What the harts implement, in the canonical order of the ISA manual, "ISA Extension Naming
+ * Conventions". */
+#define ISA_STRING                                                                                 \
+    "rv64imafdch_zicntr_zicsr_zifencei_zihintpause_zihpm_zba_zbb_zbc_zbs_smstateen_ssstateen_"     \
+    "sstc_svade_svadu_svinval_svnapot_svpbmt_xisthmus"
+
+/* A string property of several strings. */
+#define STRINGS(w, name, ...) property(w, name, __VA_ARGS__, sizeof(__VA_ARGS__))
+
+/* The tree while it is written. The first error sticks. */
+struct writer {
+    void *fdt;
+    int err;
+};
+
+static void check(struct writer *w, int err)
+{
+    if (!w->err)
+        w->err = err;
+}
+
+static void begin(struct writer *w, const char *name)
+{
+    check(w, fdt_begin_node(w->fdt, name));
+}
+
+static void begin_at(struct writer *w, const char *name, uint64_t address)
+{
+    char full[64];
+
+    snprintf(full, sizeof(full), "%s@%llx", name, (unsigned long long)address);
+    begin(w, full);
+}
+
+static void end(struct writer *w)
+{
+    check(w, fdt_end_node(w->fdt));
+}
+
+static void property(struct writer *w, const char *name, const void *value, size_t n)
+{
+    check(w, fdt_property(w->fdt, name, value, (int)n));
+}
+
+static void string(struct writer *w, const char *name, const char *value)
+{
+    property(w, name, value, strlen(value) + 1);
+}
+
+static void flag(struct writer *w, const char *name)
+{
+    property(w, name, NULL, 0);
+}
+
+static void u32(struct writer *w, const char *name, uint32_t value)
+{
+    check(w, fdt_property_u32(w->fdt, name, value));
+}
+
+static void u64(struct writer *w, const char *name, uint64_t value)
+{
+    check(w, fdt_property_u64(w->fdt, name, value));
+}
+
+/* reg of one range, two cells each for address and size. */
+static void reg(struct writer *w, uint64_t base, uint64_t size)
+{
+    fdt64_t value[2] = {cpu_to_fdt64(base), cpu_to_fdt64(size)};
+
+    property(w, "reg", value, sizeof(value));
+}
+
+static void cells(struct writer *w, uint32_t address, uint32_t size)
+{
+    u32(w, "#address-cells", address);
+    u32(w, "#size-cells", size);
+}
+
+static uint32_t intc_phandle(unsigned hart)
+{
+    return 2 + 2 * hart;
+}
+
+static uint32_t cpu_phandle(unsigned hart)
+{
+    return 1 + 2 * hart;
+}
+
+static uint32_t plic_phandle(const struct machine *m)
+{
+    return 2 * m->harts_n + 1;
+}
+
+static uint32_t test_phandle(const struct machine *m)
+{
+    return 2 * m->harts_n + 2;
+}
+
+/* interrupts-extended: for each hart the given interrupts of its own controller. */
+static void hart_interrupts(struct writer *w, const struct machine *m, const uint32_t *irqs,
+                            unsigned n)
+{
+    fdt32_t value[ISTHMUS_HARTS_MAX * 2 * 2];
+    unsigned at = 0;
+
+    for (unsigned h = 0; h < m->harts_n; h++) {
+        for (unsigned i = 0; i < n; i++) {
+            value[at++] = cpu_to_fdt32(intc_phandle(h));
+            value[at++] = cpu_to_fdt32(irqs[i]);
+        }
+    }
+    property(w, "interrupts-extended", value, at * sizeof(value[0]));
+}
+
+static void write_cpu(struct writer *w, unsigned hart)
+{
+    begin_at(w, "cpu", hart);
+    u32(w, "phandle", cpu_phandle(hart));
+    string(w, "device_type", "cpu");
+    u32(w, "reg", hart);
+    string(w, "status", "okay");
+    string(w, "compatible", "riscv");
+    string(w, "riscv,isa", ISA_STRING);
+    string(w, "mmu-type", "riscv,sv57");
+    begin(w, "interrupt-controller");
+    u32(w, "#interrupt-cells", 1);
+    flag(w, "interrupt-controller");
+    string(w, "compatible", "riscv,cpu-intc");
+    u32(w, "phandle", intc_phandle(hart));
+    end(w);
+    end(w);
+}
+
+static void write_cpus(struct writer *w, const struct machine *m)
+{
+    char name[16];
+
+    begin(w, "cpus");
+    cells(w, 1, 0);
+    u32(w, "timebase-frequency", CLOCK_HZ);
+    for (unsigned h = 0; h < m->harts_n; h++)
+        write_cpu(w, h);
+    begin(w, "cpu-map");
+    begin(w, "cluster0");
+    for (unsigned h = 0; h < m->harts_n; h++) {
+        snprintf(name, sizeof(name), "core%u", h);
+        begin(w, name);
+        u32(w, "cpu", cpu_phandle(h));
+        end(w);
+    }
+    end(w);
+    end(w);
+    end(w);
+}
+
+static void write_plic(struct writer *w, const struct machine *m)
+{
+    static const uint32_t irqs[] = {IRQ_MEI, IRQ_SEI};
+
+    begin_at(w, "plic", PLIC_BASE);
+    u32(w, "phandle", plic_phandle(m));
+    u32(w, "riscv,ndev", PLIC_SOURCES);
+    reg(w, PLIC_BASE, PLIC_SIZE);
+    hart_interrupts(w, m, irqs, ARRAY_SIZE(irqs));
+    flag(w, "interrupt-controller");
+    STRINGS(w, "compatible", "sifive,plic-1.0.0\0riscv,plic0");
+    u32(w, "#address-cells", 0);
+    u32(w, "#interrupt-cells", 1);
+    end(w);
+}
+
+static void write_clint(struct writer *w, const struct machine *m)
+{
+    static const uint32_t machine_irqs[] = {IRQ_MSI, IRQ_MTI}, supervisor_irqs[] = {IRQ_SSI};
+
+    begin_at(w, "clint", CLINT_BASE);
+    hart_interrupts(w, m, machine_irqs, ARRAY_SIZE(machine_irqs));
+    reg(w, CLINT_BASE, ACLINT_SIZE);
+    STRINGS(w, "compatible", "sifive,clint0\0riscv,clint0");
+    end(w);
+    begin_at(w, "sswi", SSWI_BASE);
+    hart_interrupts(w, m, supervisor_irqs, ARRAY_SIZE(supervisor_irqs));
+    reg(w, SSWI_BASE, SSWI_SIZE);
+    u32(w, "#interrupt-cells", 0);
+    flag(w, "interrupt-controller");
+    string(w, "compatible", "riscv,aclint-sswi");
+    end(w);
+}
+
+static void interrupt(struct writer *w, const struct machine *m, uint32_t source)
+{
+    u32(w, "interrupts", source);
+    u32(w, "interrupt-parent", plic_phandle(m));
+}
+
+static void write_soc(struct writer *w, const struct machine *m)
+{
+    begin(w, "soc");
+    cells(w, 2, 2);
+    string(w, "compatible", "simple-bus");
+    flag(w, "ranges");
+
+    begin_at(w, "rtc", RTC_BASE);
+    interrupt(w, m, RTC_IRQ);
+    reg(w, RTC_BASE, RTC_SIZE);
+    string(w, "compatible", "google,goldfish-rtc");
+    end(w);
+
+    begin_at(w, "serial", UART_BASE);
+    interrupt(w, m, UART_IRQ);
+    u32(w, "clock-frequency", 3686400);
+    reg(w, UART_BASE, UART_SIZE);
+    string(w, "compatible", "ns16550a");
+    end(w);
+
+    begin_at(w, "test", TEST_BASE);
+    u32(w, "phandle", test_phandle(m));
+    reg(w, TEST_BASE, TEST_SIZE);
+    STRINGS(w, "compatible", "sifive,test1\0sifive,test0\0syscon");
+    end(w);
+
+    write_plic(w, m);
+    write_clint(w, m);
+    end(w);
+}
+
+static void write_syscon(struct writer *w, const struct machine *m, const char *name,
+                         const char *compatible, uint32_t value)
+{
+    begin(w, name);
+    u32(w, "value", value);
+    u32(w, "offset", 0);
+    u32(w, "regmap", test_phandle(m));
+    string(w, "compatible", compatible);
+    end(w);
+}
+
+/* A seed for the guest's random numbers; none where runs are to be the same. */
+static void write_seed(struct writer *w, const struct machine *m)
+{
+    uint8_t seed[32];
+
+    if (!m->deterministic && getrandom(seed, sizeof(seed), 0) == sizeof(seed))
+        property(w, "rng-seed", seed, sizeof(seed));
+}
+
+static void write_chosen(struct writer *w, const struct machine *m, const struct tree_config *c)
+{
+    char path[32];
+
+    begin(w, "chosen");
+    write_seed(w, m);
+    snprintf(path, sizeof(path), "/soc/serial@%llx", (unsigned long long)UART_BASE);
+    string(w, "stdout-path", path);
+    if (c->append && *c->append)
+        string(w, "bootargs", c->append);
+    if (c->initrd != c->initrd_end) {
+        u64(w, "linux,initrd-start", c->initrd);
+        u64(w, "linux,initrd-end", c->initrd_end);
+    }
+    if (!w->err)
+        w->err = guests_write_nodes(c->guests, w->fdt);
+    end(w);
+}
+
+static void write_root(struct writer *w, const struct machine *m, const struct tree_config *c)
+{
+    begin(w, "");
+    cells(w, 2, 2);
+    string(w, "compatible", "riscv-virtio");
+    string(w, "model", "riscv-virtio,isthmus");
+    write_chosen(w, m, c);
+    begin_at(w, "memory", RAM_BASE);
+    string(w, "device_type", "memory");
+    reg(w, RAM_BASE, m->mem.ram_size);
+    end(w);
+    write_cpus(w, m);
+    write_syscon(w, m, "poweroff", "syscon-poweroff", 0x5555);
+    write_syscon(w, m, "reboot", "syscon-reboot", 0x7777);
+    write_soc(w, m);
+    end(w);
+}
+
+/* Room enough for what is written: harts and guests take less than this each. */
+static size_t room(const struct machine *m, const struct tree_config *c)
+{
+    return 16384 + m->harts_n * 1024 + guests_nodes_room(c->guests) +
+           (c->append ? strlen(c->append) : 0);
+}
+
+int tree_make(const struct machine *m, const struct tree_config *config, void **tree,
+              uint64_t *size)
+{
+    size_t n = room(m, config);
+    struct writer w = {.fdt = calloc(1, n)};
+
+    if (!w.fdt) {
+        log_error(&m->log, "not enough host memory for the device tree");
+        return -ENOMEM;
+    }
+    check(&w, fdt_create(w.fdt, (int)n));
+    check(&w, fdt_finish_reservemap(w.fdt));
+    write_root(&w, m, config);
+    check(&w, fdt_finish(w.fdt));
+    if (w.err) {
+        log_error(&m->log, "cannot make the device tree: %s", fdt_strerror(w.err));
+        free(w.fdt);
+        return -ENOSPC;
+    }
+    *tree = w.fdt;
+    *size = fdt_totalsize(w.fdt);
+    return 0;
+}
