@@ -196,8 +196,23 @@ void csr_change_mip(struct hart *h, const struct csr_write *w, uint64_t may, uns
 
 void csr_change_mie(struct hart *h, uint64_t value, uint64_t may, unsigned shift)
 {
-    h->csr.mie = (h->csr.mie & ~may) | (value << shift & may);
-    csr_look_for_interrupts(h);
+    uint64_t old = h->csr.mie;
+
+    h->csr.mie = (old & ~may) | (value << shift & may);
+    if (h->csr.mie & ~old & IRQS_TIMERS)
+        csr_look_for_interrupts(h);
+    else
+        hart_irq_changed(h);
+}
+
+CSR_GET(mie)
+{
+    return h->csr.mie;
+}
+
+CSR_SET(mie)
+{
+    csr_change_mie(h, w->value, IRQS_M | IRQS_S | IRQS_H, 0);
 }
 
 CSR_GET(mip)
