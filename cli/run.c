@@ -9,11 +9,11 @@
 #include <string.h>
 #include <time.h>
 
-enum { GUESTS_MAX = 256, WINDOWS_MAX = 4096 };
+enum { WINDOWS_MAX = 4096 };
 
 struct run {
     struct isthmus_config config;
-    struct isthmus_guest guests[GUESTS_MAX];
+    struct isthmus_guest guests[ISTHMUS_GUESTS_MAX];
     struct isthmus_window windows[WINDOWS_MAX];
     const char *stats;
     double timeout; /* seconds; 0: none */
@@ -149,8 +149,9 @@ static char *next_item(char **list)
 
 static int take_guest_memory(struct isthmus_guest *g, const char *value)
 {
-    if (!parse_size(value, &g->memory) || !possible_memory(g->memory))
-        return usage("--guest memory", value, "a size from 1M to 64G, a multiple of 4096 bytes");
+    if (!parse_size(value, &g->memory) || !possible_memory(g->memory) ||
+        g->memory < ISTHMUS_GUEST_MEMORY_MIN)
+        return usage("--guest memory", value, "a size from 4M to 64G, a multiple of 4096 bytes");
     return 0;
 }
 
@@ -188,7 +189,7 @@ static int take_guest(void *target, const char *value)
     char *list = keep(r, value), *item;
     int status = 0;
 
-    if (r->config.guests_n == GUESTS_MAX)
+    if (r->config.guests_n == ISTHMUS_GUESTS_MAX)
         return usage("--guest", value, "fewer guests");
     g->image = next_item(&list);
     if (!*g->image)

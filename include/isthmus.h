@@ -31,7 +31,8 @@ extern "C" {
 /* Version of this interface. It is raised when a program built against an older one would break. */
 #define ISTHMUS_ABI 1
 
-enum { ISTHMUS_HARTS_MAX = 64 };
+enum { ISTHMUS_HARTS_MAX = 64, ISTHMUS_VCPUS_MAX = 8, ISTHMUS_GUESTS_MAX = 256 };
+#define ISTHMUS_GUEST_MEMORY_MIN (UINT64_C(4) << 20)
 #define ISTHMUS_MEMORY_MIN (UINT64_C(1) << 20)
 #define ISTHMUS_MEMORY_MAX (UINT64_C(64) << 30)
 
@@ -51,17 +52,26 @@ struct isthmus_guest {
     const char *name;   /* NULL: guest0, guest1, ... */
     const char *append; /* its command line; NULL: none */
     const char *initrd; /* file; NULL: none */
-    uint64_t memory;    /* bytes; 0: 64 MiB */
-    uint32_t vcpus;     /* 0: 1 */
+    uint64_t memory;    /* bytes, at least ISTHMUS_GUEST_MEMORY_MIN; 0: 64 MiB */
+    uint32_t vcpus;     /* 1 to ISTHMUS_VCPUS_MAX; 0: 1 */
 };
 
 enum { ISTHMUS_WINDOW_R = 1, ISTHMUS_WINDOW_W = 2, ISTHMUS_WINDOW_USER = 4 };
 
 /* A window that the reference hypervisor allocates before its guests start. */
 struct isthmus_window {
-    const char *owner, *peer; /* names of guests, or "host" */
+    const char *owner, *peer; /* names of guests */
     uint32_t rights;          /* ISTHMUS_WINDOW_*: the ceiling */
+    uint32_t count;           /* that many windows alike; 0: 1 */
     uint64_t size;            /* most bytes that the owner may open */
+};
+
+/* Memory that several guests see at one guest-physical address: what they would use without the
+ * extension, for comparison. */
+struct isthmus_shared {
+    const char *const *guests; /* names */
+    uint32_t guests_n;
+    uint64_t size; /* bytes */
 };
 
 /* What kind of machine. All zero but for abi is a machine with one hart, 128 MiB of RAM, OpenSBI
@@ -79,9 +89,11 @@ struct isthmus_config {
     const char *hypervisor; /* the reference hypervisor's image; NULL: the one installed. Used as
                              * kernel where there are guests and kernel is NULL */
     const struct isthmus_guest *guests;
-    uint32_t guests_n;
-    uint32_t windows_n;
     const struct isthmus_window *windows;
+    const struct isthmus_shared *shared;
+    uint32_t guests_n, windows_n, shared_n;
+    uint32_t slice_ms;      /* of the hypervisor's scheduler; 0: its default */
+    bool copy_hypercalls;   /* the hypervisor offers its copy hypercalls, too */
     bool deterministic; /* one thread, time from retired instructions: every run is the same */
 
     /* Takes messages, one line each without newline. NULL: stderr. */

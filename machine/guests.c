@@ -12,10 +12,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MIB (UINT64_C(1) << 20)
 #define TREE_ROOM (UINT64_C(4) << 20) /* below 3 GiB, for the device tree */
 #define TREE_TOP UINT64_C(0xc0000000)
-enum { GUEST_MEMORY_MIB = 64, VCPUS_MAX = 8 };
+
+/* The sequential writer of libfdt; the first error sticks. */
+struct nodes {
+    void *fdt;
+    int err;
+};
 
 static int refuse(const struct machine *m, const char *text, const char *name)
 {
@@ -53,11 +57,13 @@ static int check_guest(const struct machine *m, const struct guest_list *list,
         return refuse(m, "a guest needs an image", number);
     if (g->name && !good_name(g->name))
         return refuse(m, "expected a guest's name of 1 to 31 letters, digits, - and _", g->name);
-    if (!strcmp(g->name ? g->name : "", "host") || find(list, g->name ? g->name : number))
+    if (find(list, g->name ? g->name : number))
         return refuse(m, "this name of a guest is taken already", g->name ? g->name : number);
-    if (g->memory % 4096 || g->memory > ISTHMUS_MEMORY_MAX)
-        return refuse(m, "expected memory of a guest that is a multiple of 4096 bytes", number);
-    if (g->vcpus > VCPUS_MAX)
+    if (g->memory && (g->memory % 4096 || g->memory < ISTHMUS_GUEST_MEMORY_MIN ||
+                      g->memory > ISTHMUS_MEMORY_MAX))
+        return refuse(m, "expected memory of 4 MiB to 64 GiB, a multiple of 4096 bytes",
+                      g->name ? g->name : number);
+    if (g->vcpus > ISTHMUS_VCPUS_MAX)
         return refuse(m, "expected 1 to 8 vcpus", g->name ? g->name : number);
     snprintf(out->name, sizeof(out->name), "%s", g->name ? g->name : number);
     return 0;
@@ -66,26 +72,34 @@ static int check_guest(const struct machine *m, const struct guest_list *list,
 static int check_end(const struct machine *m, const struct guest_list *list, const char *what,
                      const char *name)
 {
-    if (name && (!strcmp(name, "host") || find(list, name)))
+    if (name && find(list, name))
         return 0;
-    log_error(&m->log, "window: no guest is named %s, its %s", name ? name : "(null)", what);
+    log_error(&m->log, "%s: no guest is named %s", what, name ? name : "(null)");
     return -EINVAL;
 }
 
 static int check_window(const struct machine *m, const struct guest_list *list,
                         const struct isthmus_window *w)
 {
-    int err = check_end(m, list, "owner", w->owner);
+    int err = check_end(m, list, "owner of a window", w->owner);
 
     if (!err)
-        err = check_end(m, list, "peer", w->peer);
+        err = check_end(m, list, "peer of a window", w->peer);
     if (err)
         return err;
-    if (!strcmp(w->owner, w->peer))
-        return refuse(m, "a window's owner and peer must be two", w->owner);
     if (!(w->rights & (ISTHMUS_WINDOW_R | ISTHMUS_WINDOW_W)) || w->size == 0)
         return refuse(m, "expected a window with rights r, w or rw and a size", w->owner);
     return 0;
+}
+
+static int check_shared(const struct machine *m, const struct guest_list *list,
+                        const struct isthmus_shared *s)
+{
+    int err = s->size && s->guests_n ? 0 : refuse(m, "expected guests and a size", "shared memory");
+
+    for (unsigned i = 0; i < s->guests_n && !err; i++)
+        err = check_end(m, list, "user of shared memory", s->guests[i]);
+    return err;
 }
 
 static int read_file(struct machine *m, const char *role, const char *name, const char *path,
@@ -104,18 +118,31 @@ static int read_file(struct machine *m, const char *role, const char *name, cons
     return err;
 }
 
+static int check_all(const struct machine *m, struct guest_list *list)
+{
+    const struct isthmus_config *config = list->config;
+    int err = 0;
+
+    for (unsigned i = 0; i < config->guests_n && !err; i++)
+        err = check_guest(m, list, &config->guests[i], &list->guests[i], i);
+    for (unsigned i = 0; i < config->windows_n && !err; i++)
+        err = check_window(m, list, &config->windows[i]);
+    for (unsigned i = 0; i < config->shared_n && !err; i++)
+        err = check_shared(m, list, &config->shared[i]);
+    return err;
+}
+
 int guests_init(struct guest_list *list, struct machine *m, const struct isthmus_config *config)
 {
-    int err = 0;
+    int err;
 
     *list = (struct guest_list){.config = config};
     list->guests = calloc(config->guests_n + 1, sizeof(*list->guests));
     if (!list->guests)
         return -ENOMEM;
-    for (unsigned i = 0; i < config->guests_n && !err; i++)
-        err = check_guest(m, list, &config->guests[i], &list->guests[i], i);
-    for (unsigned i = 0; i < config->windows_n && !err; i++)
-        err = check_window(m, list, &config->windows[i]);
+    if (config->guests_n > ISTHMUS_GUESTS_MAX)
+        return refuse(m, "expected at most 256 of them", "guests");
+    err = check_all(m, list);
     for (unsigned i = 0; i < config->guests_n && !err; i++) {
         struct guest *g = &list->guests[i];
         err = read_file(m, "image", g->name, config->guests[i].image, &g->image);
@@ -158,18 +185,130 @@ int guests_place(struct guest_list *list, struct machine *m)
     return err;
 }
 
+enum { NODE_ROOM = 512 };
+
 size_t guests_nodes_room(const struct guest_list *list)
 {
-    size_t n = 0;
+    const struct isthmus_config *c = list->config;
+    size_t n = NODE_ROOM;
 
-    for (unsigned i = 0; i < list->config->guests_n; i++)
-        n += 512 + (list->config->guests[i].append ? strlen(list->config->guests[i].append) : 0);
-    return n + list->config->windows_n * 512;
+    for (unsigned i = 0; i < c->guests_n; i++)
+        n += NODE_ROOM + (c->guests[i].append ? strlen(c->guests[i].append) : 0);
+    for (unsigned i = 0; i < c->shared_n; i++)
+        n += NODE_ROOM + c->shared[i].guests_n * sizeof(((struct guest *)0)->name);
+    return n + c->windows_n * NODE_ROOM;
+}
+
+static void check(struct nodes *n, int err)
+{
+    if (!n->err)
+        n->err = err;
+}
+
+static void begin(struct nodes *n, const char *name, unsigned index)
+{
+    char full[32];
+
+    snprintf(full, sizeof(full), "%s@%u", name, index);
+    check(n, fdt_begin_node(n->fdt, full));
+}
+
+static void end(struct nodes *n)
+{
+    check(n, fdt_end_node(n->fdt));
+}
+
+static void string(struct nodes *n, const char *name, const char *value)
+{
+    check(n, fdt_property_string(n->fdt, name, value));
+}
+
+static void file(struct nodes *n, const char *name, const struct guest_file *f)
+{
+    fdt64_t value[2];
+
+    if (!f->blob)
+        return;
+    value[0] = cpu_to_fdt64(f->pa);
+    value[1] = cpu_to_fdt64(f->blob->size);
+    check(n, fdt_property(n->fdt, name, value, sizeof(value)));
+}
+
+static void write_guest(struct nodes *n, const struct isthmus_guest *g, const struct guest *guest,
+                        unsigned index)
+{
+    begin(n, "guest", index);
+    string(n, "compatible", "isthmus,guest");
+    string(n, "guest-name", guest->name);
+    file(n, "image", &guest->image);
+    file(n, "initrd", &guest->initrd);
+    if (g->memory)
+        check(n, fdt_property_u64(n->fdt, "memory-size", g->memory));
+    check(n, fdt_property_u32(n->fdt, "vcpus", g->vcpus ? g->vcpus : 1));
+    if (g->append)
+        string(n, "bootargs", g->append);
+    end(n);
+}
+
+static void write_window(struct nodes *n, const struct isthmus_window *w, unsigned index)
+{
+    char rights[3] = "", *to = rights;
+
+    if (w->rights & ISTHMUS_WINDOW_R)
+        *to++ = 'r';
+    if (w->rights & ISTHMUS_WINDOW_W)
+        *to++ = 'w';
+    begin(n, "window", index);
+    string(n, "owner", w->owner);
+    string(n, "peer", w->peer);
+    string(n, "rights", rights);
+    check(n, fdt_property_u64(n->fdt, "length", w->size));
+    if (w->count > 1)
+        check(n, fdt_property_u32(n->fdt, "count", w->count));
+    if (w->rights & ISTHMUS_WINDOW_USER)
+        check(n, fdt_property(n->fdt, "user", NULL, 0));
+    end(n);
+}
+
+/* The property guests: their names one after another. */
+static void write_shared(struct nodes *n, const struct isthmus_shared *s, unsigned index)
+{
+    size_t size = 0;
+    void *room;
+    char *to;
+
+    for (unsigned i = 0; i < s->guests_n; i++)
+        size += strlen(s->guests[i]) + 1;
+    begin(n, "shared", index);
+    check(n, fdt_property_placeholder(n->fdt, "guests", (int)size, &room));
+    if (n->err)
+        return;
+    to = room;
+    for (unsigned i = 0; i < s->guests_n; i++)
+        to = stpcpy(to, s->guests[i]) + 1;
+    check(n, fdt_property_u64(n->fdt, "length", s->size));
+    end(n);
 }
 
 int guests_write_nodes(const struct guest_list *list, void *fdt)
 {
-    (void)list;
-    (void)fdt;
-    return 0;
+    const struct isthmus_config *c = list->config;
+    struct nodes n = {.fdt = fdt};
+
+    if (!c->guests_n)
+        return 0;
+    check(&n, fdt_begin_node(fdt, "isthmus"));
+    string(&n, "compatible", "isthmus,hypervisor");
+    if (c->slice_ms)
+        check(&n, fdt_property_u32(fdt, "slice-ms", c->slice_ms));
+    if (c->copy_hypercalls)
+        check(&n, fdt_property(fdt, "copy-hypercalls", NULL, 0));
+    for (unsigned i = 0; i < c->guests_n; i++)
+        write_guest(&n, &c->guests[i], &list->guests[i], i);
+    for (unsigned i = 0; i < c->windows_n; i++)
+        write_window(&n, &c->windows[i], i);
+    for (unsigned i = 0; i < c->shared_n; i++)
+        write_shared(&n, &c->shared[i], i);
+    end(&n);
+    return n.err;
 }
