@@ -10,6 +10,7 @@ static const struct {
     const char *help;
 } commands[] = {
     {"run", cmd_run, "run a machine"},
+    {"demo", cmd_demo, "boot three guests; one copies out of another's memory"},
     {"disasm", cmd_disasm, "disassemble a file or instruction words"},
 };
 
