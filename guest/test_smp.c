@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A guest with several vCPUs: HSM, IPIs, the timer, remote fences, and floating-point registers
+ * across preemption and migration (run it with more vCPUs than harts).
+ */
+#include "csr.h"
+#include "demo.h"
+#include "sbi.h"
+
+#define SHARED_VA 0x1500000000ull
+#define FENCE_ROUNDS 200
+#define FP_ROUNDS 300
+
+static struct smp {
+    struct space space;
+    uint64_t pages[2]; /* physical */
+    uint64_t hello[MAX_CPUS];
+    uint64_t ipis[MAX_CPUS];
+    uint64_t round, seen[MAX_CPUS];
+    uint64_t fp_errors;
+    bool stop;
+} smp;
+
+static uint64_t hart_status(uint64_t id)
+{
+    return (uint64_t)sbi_call(SBI_HSM, SBI_HSM_STATUS, id, 0, 0, 0, 0).value;
+}
+
+static bool wait_for(struct guest *g, const uint64_t *value, uint64_t wanted)
+{
+    uint64_t end = time_now() + DEMO_PATIENCE * g->timebase;
+
+    while (__atomic_load_n(value, __ATOMIC_ACQUIRE) != wanted && time_now() < end)
+        guest_yield();
+    return *value == wanted;
+}
+
+static bool all_done(struct guest *g)
+{
+    for (unsigned i = 1; i < g->cpu_count; i++) {
+        uint64_t end = time_now() + DEMO_PATIENCE * g->timebase;
+
+        while (hart_status(i) != SBI_HSM_STOPPED && time_now() < end)
+            guest_yield();
+        if (!g->cpus[i].done || hart_status(i) != SBI_HSM_STOPPED)
+            return false;
+    }
+    return true;
+}
+
+static void on_all(struct guest *g, void (*run)(struct cpu *cpu))
+{
+    for (unsigned i = 1; i < g->cpu_count; i++)
+        if (!cpu_start(g, i, run))
+            say("@error vCPU %u does not start\n", i);
+}
+
+static void say_hello(struct cpu *cpu)
+{
+    __atomic_store_n(&smp.hello[cpu->id], cpu->id + 1, __ATOMIC_RELEASE);
+}
+
+static void test_hsm(struct guest *g)
+{
+    bool ok = hart_status(0) == SBI_HSM_STARTED && hart_status(1) == SBI_HSM_STOPPED;
+
+    ok &= sbi_call(SBI_HSM, SBI_HSM_START, 0, 0x80200000, 0, 0, 0).error ==
+          SBI_ERR_ALREADY_AVAILABLE;
+    ok &= sbi_call(SBI_HSM, SBI_HSM_START, MAX_CPUS, 0x80200000, 0, 0, 0).error ==
+          SBI_ERR_INVALID_PARAM;
+    ok &= sbi_call(SBI_HSM, SBI_HSM_START, 1, 0x1000, 0, 0, 0).error == SBI_ERR_INVALID_ADDRESS;
+    on_all(g, say_hello);
+    ok &= all_done(g);
+    for (unsigned i = 1; i < g->cpu_count; i++)
+        ok &= smp.hello[i] == i + 1;
+    say("@hsm %d\n", ok);
+}
+
+/* Each waits in WFI for an IPI, takes it, and answers vCPU 0. */
+static void take_ipis(struct cpu *cpu)
+{
+    csr_set(CSR_SIE, 1ull << IRQ_SSI);
+    while (cpu->interrupts < 10) {
+        uint64_t before = cpu->interrupts;
+
+        csr_set(CSR_SSTATUS, SSTATUS_SIE);
+        while (cpu->interrupts == before)
+            __asm__ volatile("wfi" ::: "memory");
+        csr_clear(CSR_SSTATUS, SSTATUS_SIE);
+        __atomic_store_n(&smp.ipis[cpu->id], cpu->interrupts, __ATOMIC_RELEASE);
+    }
+}
+
+static void test_ipi(struct guest *g)
+{
+    uint64_t others = ((1ull << g->cpu_count) - 1) & ~1ull;
+    bool ok = true;
+
+    for (unsigned i = 1; i < g->cpu_count; i++)
+        g->cpus[i].interrupts = 0;
+    on_all(g, take_ipis);
+    for (uint64_t n = 1; n <= 10; n++) {
+        sbi_call(SBI_IPI, 0, others, 0, 0, 0, 0);
+        for (unsigned i = 1; i < g->cpu_count; i++)
+            ok &= wait_for(g, &smp.ipis[i], n);
+    }
+    ok &= all_done(g);
+    ok &= sbi_call(SBI_IPI, 0, 1ull << MAX_CPUS, 0, 0, 0, 0).error == SBI_ERR_INVALID_PARAM;
+    say("@ipi %d\n", ok);
+}
+
+/* Reads through a mapping that vCPU 0 keeps changing under them. */
+static void read_mapping(struct cpu *cpu)
+{
+    space_use(&smp.space);
+    while (!__atomic_load_n(&smp.stop, __ATOMIC_ACQUIRE)) {
+        uint64_t round = __atomic_load_n(&smp.round, __ATOMIC_ACQUIRE);
+
+        if (smp.seen[cpu->id] >> 8 == round) {
+            guest_yield();
+            continue;
+        }
+        __atomic_store_n(&smp.seen[cpu->id],
+                         round << 8 | (*(volatile uint64_t *)SHARED_VA & 0xff), __ATOMIC_RELEASE);
+    }
+}
+
+static void test_fence(struct guest *g)
+{
+    bool ok = true;
+
+    for (unsigned i = 0; i < 2; i++) {
+        uint64_t *page = pages_alloc(g, 1);
+
+        *page = i;
+        smp.pages[i] = (uint64_t)page;
+    }
+    space_map(g, &smp.space, SHARED_VA, smp.pages[0], PAGE_SIZE, PTE_R);
+    space_use(&smp.space);
+    on_all(g, read_mapping);
+    for (uint64_t n = 1; n <= FENCE_ROUNDS; n++) {
+        space_map(g, &smp.space, SHARED_VA, smp.pages[n & 1], PAGE_SIZE, PTE_R);
+        sbi_call(SBI_RFENCE, SBI_RFENCE_SFENCE_VMA, 0, UINT64_MAX, SHARED_VA, PAGE_SIZE, 0);
+        __atomic_store_n(&smp.round, n, __ATOMIC_RELEASE);
+        for (unsigned i = 1; i < g->cpu_count; i++)
+            ok &= wait_for(g, &smp.seen[i], n << 8 | (n & 1));
+    }
+    __atomic_store_n(&smp.stop, true, __ATOMIC_RELEASE);
+    ok &= all_done(g);
+    say("@fence %d\n", ok);
+}
+
+/* Keeps its own values in registers that a careless world switch would lose. */
+static void hold_fp(struct cpu *cpu)
+{
+    double seed = (double)cpu->id + 0.5;
+
+    for (unsigned n = 0; n < FP_ROUNDS; n++) {
+        uint64_t end = time_now() + cpu->guest->timebase / 10000;
+        double low, high;
+
+        __asm__ volatile("fmv.d fs0, %0\n\tfmv.d ft11, %0" : : "f"(seed) : "fs0", "ft11");
+        do {
+            if (n & 1)
+                guest_yield();
+            __asm__ volatile("fmv.d %0, fs0\n\tfmv.d %1, ft11" : "=f"(low), "=f"(high));
+        } while (time_now() < end);
+        if (low != seed || high != seed)
+            __atomic_fetch_add(&smp.fp_errors, 1, __ATOMIC_RELAXED);
+    }
+}
+
+static void test_fp(struct guest *g)
+{
+    on_all(g, hold_fp);
+    hold_fp(&g->cpus[0]);
+    say("@fp %d\n", all_done(g) && !smp.fp_errors);
+}
+
+static void test_timer(struct guest *g)
+{
+    struct cpu *cpu = this_cpu();
+    uint64_t start = time_now(), elapsed;
+    bool ok = true;
+
+    cpu->interrupts = 0;
+    csr_set(CSR_SIE, 1ull << IRQ_STI);
+    for (uint64_t n = 1; n <= 20; n++) {
+        sbi_call(SBI_TIME, 0, time_now() + g->timebase / 1000, 0, 0, 0, 0);
+        csr_set(CSR_SSTATUS, SSTATUS_SIE);
+        while (cpu->interrupts < n)
+            __asm__ volatile("wfi" ::: "memory");
+        csr_clear(CSR_SSTATUS, SSTATUS_SIE);
+    }
+    csr_clear(CSR_SIE, 1ull << IRQ_STI);
+    elapsed = (time_now() - start) * 1000 / g->timebase;
+    ok &= cpu->interrupts == 20 && elapsed >= 20;
+    say("@timer %d\n", ok);
+}
+
+int guest_main(struct guest *g)
+{
+    space_create(g, &smp.space, 3);
+    space_use(&smp.space);
+    if (g->cpu_count < 2) {
+        say("@error test_smp needs several vCPUs\n");
+        return 1;
+    }
+    test_hsm(g);
+    test_ipi(g);
+    test_timer(g);
+    test_fence(g);
+    test_fp(g);
+    say("@done\n");
+    return 0;
+}
