@@ -1,26 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The three levels of the switch bench. In C:
- *
- * struct guest { u64 hgatp, vsatp; struct guest *next; };
- * struct hs { u64 saved[2]; struct guest *next; };
- * u64 run_guest(u64 turns, u64 pages, u64 base, u64 stride, u64 calls, struct hs *hs);
- *
- * From M-mode, run vs_loop in VS-mode under hs_trap in HS-mode. Result: ticks that it took.
+ * u64 levels_enter(u64 a..e, void *fn, struct hs *hs): from M-mode, call fn(a..e) in VS-mode under
+ * hs_trap in HS-mode. Result: what fn returns. See levels.h.
  */
 #define MSTATUS_MPP_S (1 << 11)
 #define MSTATUS_MPP (3 << 11)
 #define MSTATUS_MPV (1 << 39)
-#define CALL_TURN 0
-#define CALL_END 1
 #define CSR_VSATP 0x280 /* by number: not every assembler knows the names */
 #define CSR_HGATP 0x680
+#define CALL_END 1 /* in a7; 0: a turn */
 #define CAUSE_ECALL_HS 9
 #define CAUSE_ECALL_VS 10
 
     .text
-    .globl run_guest
-run_guest:
+    .globl levels_enter
+levels_enter:
     addi sp, sp, -112
     sd ra, 0(sp)
     .irp n, 0,1,2,3,4,5,6,7,8,9,10,11
@@ -32,15 +26,18 @@ run_guest:
     csrw mscratch, sp
     la t0, hs_trap
     csrw stvec, t0
-    csrw sscratch, a5
+    csrw sscratch, a6
     li t0, MSTATUS_MPP
     csrc mstatus, t0
     li t0, MSTATUS_MPP_S
     csrs mstatus, t0
     li t0, MSTATUS_MPV
     csrs mstatus, t0
-    la t0, vs_loop
-    csrw mepc, t0
+    csrw mepc, a5
+    .option push
+    .option norelax
+    la ra, vs_return
+    .option pop
     mret
 
     .balign 4
@@ -59,8 +56,6 @@ back_in_m:
     ret
 1:  tail unexpected
 
-    /* HS: a call goes back to the next guest of the ring, or, where there is no ring, to the same
-     * one. The guests run the same code with the same registers. */
     .balign 4
 hs_trap:
     csrrw sp, sscratch, sp
@@ -86,29 +81,12 @@ hs_trap:
     csrrw sp, sscratch, sp
     sret
 hs_leave:
-    /* The guest's end; anything else goes to M as a breakpoint, which it does not expect. */
+    /* The end; anything but a call of the guest goes to M as a breakpoint, which it reports. */
     bnez t5, 1f
     ecall
 1:  csrr t5, scause
     ebreak
 
-    /* VS: touch `pages` pages, call, again. */
-    .balign 64
-vs_loop:
-    rdtime t3
-1:  mv t0, a1
-    mv t1, a2
-    beqz t0, 3f
-2:  ld t2, 0(t1)
-    add t1, t1, a3
-    addi t0, t0, -1
-    bnez t0, 2b
-3:  beqz a4, 4f
-    li a7, CALL_TURN
-    ecall
-4:  addi a0, a0, -1
-    bnez a0, 1b
-    rdtime t4
-    sub a0, t4, t3
+vs_return:
     li a7, CALL_END
     ecall
