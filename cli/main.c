@@ -11,6 +11,7 @@ static const struct {
 } commands[] = {
     {"run", cmd_run, "run a machine"},
     {"demo", cmd_demo, "boot three guests; one copies out of another's memory"},
+    {"bench", cmd_bench, "measure the machine"},
     {"disasm", cmd_disasm, "disassemble a file or instruction words"},
 };
 

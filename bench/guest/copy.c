@@ -200,9 +200,9 @@ static void open_windows(u64 first, u64 n, struct guest *owner, u64 len)
 /* How many transfers of this size make a measurement. */
 static u64 count_for(u64 size)
 {
-    u64 count = (UINT64_C(256) << 20) / size;
+    u64 count = (UINT64_C(64) << 20) / size;
 
-    return count > 100000 ? 100000 : count;
+    return count > 20000 ? 20000 : count;
 }
 
 static void measure_transfers(bool xisthmus)
@@ -213,33 +213,30 @@ static void measure_transfers(bool xisthmus)
     } ways[] = {{"put", 1}, {"get", 0}};
 
     for (unsigned log2 = 6; log2 <= SIZE_MAX_LOG2; log2 += 2) {
-        u64 size = UINT64_C(1) << log2, count = count_for(size), slow = count / 8 + 1;
+        u64 size = UINT64_C(1) << log2, count = count_for(size), slow = count / 16 + 1;
 
         for (unsigned w = 0; w < 2 && xisthmus; w++) {
-            levels_run(guests, false, vs_transfer, ways[w].put, 1, handle_of(0), size, 0);
             print("copy ");
             print(ways[w].name);
-            numbers(size, count, levels_run(guests, false, vs_transfer, ways[w].put, count,
-                                            handle_of(0), size, 0), 0);
+            numbers(size, count, levels_best(guests, false, vs_transfer, ways[w].put, count,
+                                             handle_of(0), size, 0), 0);
         }
-        levels_run(guests, false, vs_memcpy, 1, size, 0, 0, 0);
         print("copy memcpy");
-        numbers(size, slow, levels_run(guests, false, vs_memcpy, slow, size, 0, 0, 0), 0);
-        levels_run(guests, true, vs_two_copy, 1, size, 0, 0, 0);
+        numbers(size, slow, levels_best(guests, false, vs_memcpy, slow, size, 0, 0, 0), 0);
         print("copy two-copy");
-        numbers(size, slow, levels_run(guests, true, vs_two_copy, slow, size, 0, 0, 0), 0);
+        numbers(size, slow, levels_best(guests, true, vs_two_copy, slow, size, 0, 0, 0), 0);
     }
 }
 
 /* Puts through windows 0 to n - 1. */
 static void measure_rotation(const char *what, u64 number, u64 n)
 {
-    enum { COUNT = 200000 };
+    enum { COUNT = 50000 };
     u64 step = n > 4 ? (n * 5 / 8) | 1 : 1, all, one;
 
     levels_run(guests, false, vs_rotate, n, n, 1, 0, 0);
-    all = levels_run(guests, false, vs_rotate, n, COUNT, n > 1 ? step : 0, 0, 0);
-    one = levels_run(guests, false, vs_rotate, n, COUNT, 0, 0, 0);
+    all = levels_best(guests, false, vs_rotate, n, COUNT, n > 1 ? step : 0, 0, 0);
+    one = levels_best(guests, false, vs_rotate, n, COUNT, 0, 0, 0);
     print(what);
     numbers(number, COUNT, all, one);
 }
@@ -267,7 +264,7 @@ static void measure_numbers(void)
 
 void bare_main(void)
 {
-    enum { BIG_PAGES = SIZE_BIG / 4096, LOOPS = 1000000 };
+    enum { BIG_PAGES = SIZE_BIG / 4096, LOOPS = 100000 };
     bool xisthmus = have_xisthmus();
     u64 shared;
 
@@ -284,7 +281,7 @@ void bare_main(void)
         open_windows(0, 1, &guests[1], SIZE_BIG);
     }
     print("instruction");
-    numbers(LOOPS, levels_run(guests, false, vs_nothing, LOOPS, 0, 0, 0, 0), 0, 0);
+    numbers(LOOPS, levels_best(guests, false, vs_nothing, LOOPS, 0, 0, 0, 0), 0, 0);
     measure_transfers(xisthmus);
     if (xisthmus)
         measure_numbers();

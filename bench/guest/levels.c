@@ -82,3 +82,17 @@ u64 levels_run(struct guest *g, bool ring, void *fn, u64 a, u64 b, u64 c, u64 d,
     csr_write("0x280", g->vsatp);
     return levels_enter(a, b, c, d, e, fn, &hs);
 }
+
+u64 levels_best(struct guest *g, bool ring, void *fn, u64 a, u64 b, u64 c, u64 d, u64 e)
+{
+    enum { RUNS = 6 };
+    u64 best = 0;
+
+    for (int i = 0; i < RUNS; i++) {
+        u64 ticks = levels_run(g, ring, fn, a, b, c, d, e);
+
+        if (i == 1 || (i && ticks < best))
+            best = ticks;
+    }
+    return best;
+}

@@ -39,6 +39,10 @@ void levels_make_guest(struct guest *g, u64 vmid, u64 pages, u64 shared, u64 sha
  * g->next, else back to g. */
 u64 levels_run(struct guest *g, bool ring, void *fn, u64 a, u64 b, u64 c, u64 d, u64 e);
 
+/* The least of a few such runs of a function that returns ticks: what else the host did meanwhile
+ * only adds. The first run, which warms caches up, does not count. */
+u64 levels_best(struct guest *g, bool ring, void *fn, u64 a, u64 b, u64 c, u64 d, u64 e);
+
 /* From a function in VS-mode: call the hypervisor, which goes on here, in this guest or the next:
  * they all run the same code with the same registers. */
 static inline void guest_turn(void)

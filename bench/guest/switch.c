@@ -8,7 +8,7 @@
  */
 #include "bench/guest/levels.h"
 
-enum { PAGES_MAX = 256, GUESTS_MAX = 8, TURNS = 40000, STRIDE = 4096 + 64 };
+enum { PAGES_MAX = 256, GUESTS_MAX = 8, TURNS = 4000, STRIDE = 4096 + 64 };
 
 /* In VS-mode: touch pages and call, again and again. Result: ticks. Written in assembly, since all
  * guests of a ring go through it with one set of registers and no stack. */
@@ -39,9 +39,8 @@ static void measure(struct guest *guests, u64 n, u64 pages)
 
     for (u64 i = 0; i < n; i++)
         guests[i].next = &guests[(i + 1) % n];
-    levels_run(guests, n > 1, turns_loop, n * 4, pages, GUEST_DATA, STRIDE, true); /* warm up */
-    ticks = levels_run(guests, n > 1, turns_loop, turns, pages, GUEST_DATA, STRIDE, true);
-    touch = levels_run(guests, false, turns_loop, turns, pages, GUEST_DATA, STRIDE, false);
+    ticks = levels_best(guests, n > 1, turns_loop, turns, pages, GUEST_DATA, STRIDE, true);
+    touch = levels_best(guests, false, turns_loop, turns, pages, GUEST_DATA, STRIDE, false);
     print("switch ");
     print_dec(n);
     print(" ");

@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: MIT */
+/* Running benches, samples and their medians, and the report. */
+#include "bench/bench.h"
+#include "bench/machines.h"
+
+#include <inttypes.h>
+#include <jansson.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum { SAMPLES_MAX = 512, KEY_MAX = 48, CHECKS_MAX = 64 };
+
+struct bench_samples {
+    unsigned n, checks_n;
+    struct {
+        char key[KEY_MAX];
+        unsigned n[BENCH_SIDES];
+        double values[BENCH_SIDES][BENCH_ROUNDS_MAX];
+    } samples[SAMPLES_MAX];
+    struct {
+        char key[KEY_MAX];
+        uint64_t value;
+    } checks[CHECKS_MAX];
+    char differs[KEY_MAX]; /* key of a check whose values differ; "": none */
+};
+
+struct bench_report {
+    json_t *rows; /* NULL: print a table as rows come */
+    const char *prefix;
+};
+
+double bench_seconds(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+/* --- samples --- */
+
+static unsigned find_key(const struct bench_samples *s, const char *key)
+{
+    unsigned i = 0;
+
+    while (i < s->n && strcmp(s->samples[i].key, key))
+        i++;
+    return i;
+}
+
+void bench_add(struct bench_samples *s, enum bench_side side, double value, const char *fmt, ...)
+{
+    char key[KEY_MAX];
+    va_list ap;
+    unsigned i;
+
+    va_start(ap, fmt);
+    vsnprintf(key, sizeof(key), fmt, ap);
+    va_end(ap);
+    i = find_key(s, key);
+    if (i == SAMPLES_MAX)
+        return;
+    if (i == s->n) {
+        strcpy(s->samples[i].key, key);
+        s->n++;
+    }
+    if (s->samples[i].n[side] < BENCH_ROUNDS_MAX)
+        s->samples[i].values[side][s->samples[i].n[side]++] = value;
+}
+
+static int compare(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+double bench_median(const struct bench_samples *s, enum bench_side side, const char *fmt, ...)
+{
+    double sorted[BENCH_ROUNDS_MAX];
+    char key[KEY_MAX];
+    va_list ap;
+    unsigned i, n;
+
+    va_start(ap, fmt);
+    vsnprintf(key, sizeof(key), fmt, ap);
+    va_end(ap);
+    i = find_key(s, key);
+    n = i < s->n ? s->samples[i].n[side] : 0;
+    if (!n)
+        return NAN;
+    memcpy(sorted, s->samples[i].values[side], n * sizeof(*sorted));
+    qsort(sorted, n, sizeof(*sorted), compare);
+    return n % 2 ? sorted[n / 2] : (sorted[n / 2 - 1] + sorted[n / 2]) / 2;
+}
+
+void bench_check(struct bench_samples *s, uint64_t value, const char *key)
+{
+    unsigned i = 0;
+
+    while (i < s->checks_n && strcmp(s->checks[i].key, key))
+        i++;
+    if (i == CHECKS_MAX)
+        return;
+    if (i == s->checks_n) {
+        snprintf(s->checks[i].key, KEY_MAX, "%s", key);
+        s->checks[i].value = value;
+        s->checks_n++;
+    }
+    if (s->checks[i].value != value)
+        snprintf(s->differs, KEY_MAX, "%s", key);
+}
+
+/* --- the report --- */
+
+static json_t *number(double v)
+{
+    return isnan(v) ? json_null() : json_real(v);
+}
+
+static void print_number(double v)
+{
+    if (isnan(v))
+        printf(" %12s", "-");
+    else
+        printf(" %12.*f", fabs(v) < 10 ? 2 : fabs(v) < 1000 ? 1 : 0, v);
+}
+
+void bench_row(struct bench_report *r, struct bench_row row)
+{
+    double ratio = row.less_is_better ? row.peer_value / row.value : row.value / row.peer_value;
+
+    if (isnan(row.value))
+        return;
+    if (row.value <= 0 || row.peer_value <= 0)
+        ratio = NAN; /* less than can be measured */
+    if (r->rows) {
+        char name[96];
+
+        snprintf(name, sizeof(name), "%s%s%s", r->prefix, *r->prefix ? "." : "", row.name);
+        json_array_append_new(
+            r->rows, json_pack("{s:s, s:I, s:o, s:s, s:s, s:o, s:o}", "name", name, "size",
+                               (json_int_t)row.size, "value", number(row.value), "unit", row.unit,
+                               "peer", row.peer, "peer_value", number(row.peer_value), "ratio",
+                               number(ratio)));
+        return;
+    }
+    printf("%-22s %10" PRIu64, row.name, row.size);
+    print_number(row.value);
+    printf(" %-5s %-14s", row.unit, row.peer);
+    print_number(row.peer_value);
+    if (isnan(ratio))
+        printf(" %8s\n", "-");
+    else
+        printf(" %8.*f\n", ratio < 10 ? 2 : 1, ratio);
+}
+
+/* --- running --- */
+
+static const struct bench *const benches[] = {&bench_copy, &bench_switch, &bench_compute};
+
+/* Take what a program printed, line by line. Result: false at a line that cannot be read. */
+static bool take_lines(const struct bench *b, struct bench_samples *s, enum bench_side side,
+                       char *text, char *why, size_t size)
+{
+    char *save, *line;
+
+    for (line = strtok_r(text, "\r\n", &save); line; line = strtok_r(NULL, "\r\n", &save))
+        if (!b->line(s, side, line)) {
+            snprintf(why, size, "%s: %s", side == BENCH_QEMU ? "QEMU" : "isthmus", line);
+            return false;
+        }
+    return true;
+}
+
+static bool run_round(const struct bench *b, struct bench_samples *s, const char *image, bool qemu,
+                      char *why, unsigned size)
+{
+    char *text = bench_on_isthmus(image, b->memory, why, size);
+    bool good = text && take_lines(b, s, BENCH_ISTHMUS, text, why, size);
+
+    free(text);
+    if (good && qemu) {
+        text = bench_on_qemu(image, b->memory, why, size);
+        good = text && take_lines(b, s, BENCH_QEMU, text, why, size);
+        free(text);
+    }
+    if (good && b->host)
+        b->host(s);
+    return good;
+}
+
+/* All rounds of one bench. Result: NULL, or what went wrong, in why. */
+static const char *run_bench(const struct bench *b, unsigned rounds, const char *image,
+                             struct bench_report *r, char *why, unsigned size)
+{
+    struct bench_samples *s = calloc(1, sizeof(*s));
+    bool qemu = bench_have_qemu(), good = s;
+
+    snprintf(why, size, "not enough memory");
+    for (unsigned i = 0; i < rounds && good; i++)
+        good = run_round(b, s, image, qemu, why, size);
+    if (good && *s->differs) {
+        snprintf(why, size, "%s: the results differ between machines", s->differs);
+        good = false;
+    }
+    if (good)
+        b->rows(s, r);
+    free(s);
+    return good ? NULL : why;
+}
+
+static int run_named(const struct bench *b, unsigned rounds, struct bench_report *r,
+                     char *(*find)(const char *name), void (*complain)(const char *fmt, ...))
+{
+    char *image = find(b->image), why[512];
+    const char *failed;
+
+    if (!image)
+        return 1;
+    if (!r->rows)
+        printf("%s: %s\n%-22s %10s %12s %-5s %-14s %12s %8s\n", b->name, b->help, "name", "size",
+               "value", "unit", "peer", "peer value", "ratio");
+    failed = run_bench(b, rounds, image, r, why, sizeof(why));
+    free(image);
+    if (failed)
+        complain("bench %s: %s", b->name, failed);
+    else if (!r->rows)
+        printf("\n");
+    return failed != NULL;
+}
+
+int bench_main(const char *name, bool json, unsigned rounds, char *(*find)(const char *name),
+               void (*complain)(const char *fmt, ...))
+{
+    struct bench_report r = {.rows = json ? json_array() : NULL, .prefix = ""};
+    int status = name ? 2 : 0;
+
+    for (size_t i = 0; i < sizeof(benches) / sizeof(benches[0]); i++) {
+        if (name && strcmp(name, benches[i]->name))
+            continue;
+        r.prefix = name ? "" : benches[i]->name;
+        status = run_named(benches[i], rounds, &r, find, complain);
+        if (status)
+            break;
+    }
+    if (status == 2)
+        complain("bench %s: there is none of this name; expected copy, switch or compute", name);
+    if (json && !status) {
+        json_t *root = json_pack("{s:s, s:O}", "bench", name ? name : "all", "rows", r.rows);
+        json_dumpf(root, stdout, JSON_INDENT(1) | JSON_REAL_PRECISION(6));
+        printf("\n");
+        json_decref(root);
+    }
+    json_decref(r.rows);
+    return status;
+}

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The benches behind `isthmus bench`.
+ *
+ * A bench is a bare-metal program that measures itself with the time CSR (host time, 100 ns a
+ * tick), so that neither the start of a machine nor its end is in the numbers. It runs on isthmus
+ * and on QEMU in turn, several rounds; of each number the median counts. What it prints, a line a
+ * measurement, becomes samples: a key, and a value from each side. Rows are made from the medians.
+ */
+#ifndef BENCH_BENCH_H
+#define BENCH_BENCH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum bench_side { BENCH_ISTHMUS, BENCH_QEMU, BENCH_HOST, BENCH_SIDES };
+enum { BENCH_ROUNDS_MAX = 15 };
+
+struct bench_samples;
+struct bench_report;
+
+struct bench {
+    const char *name;
+    const char *help;
+    const char *image; /* in the build tree */
+    uint64_t memory;   /* bytes of the machine */
+    /* Take a line that the program printed. Result: false where it cannot be read. */
+    bool (*line)(struct bench_samples *s, enum bench_side side, const char *line);
+    /* Measure the host's side once, in this process. NULL: there is none. */
+    void (*host)(struct bench_samples *s);
+    void (*rows)(const struct bench_samples *s, struct bench_report *r);
+};
+
+extern const struct bench bench_compute, bench_copy, bench_switch;
+
+/* One more value of a sample, by its printf-like key. */
+void bench_add(struct bench_samples *s, enum bench_side side, double value, const char *key, ...)
+    __attribute__((format(printf, 4, 5)));
+/* The median; NAN where that side has none. */
+double bench_median(const struct bench_samples *s, enum bench_side side, const char *key, ...)
+    __attribute__((format(printf, 3, 4)));
+/* A result that must be the same on all sides and in all rounds. */
+void bench_check(struct bench_samples *s, uint64_t value, const char *key);
+
+/* One row: value against peer_value (NAN: not measured), in the same unit, of which more is better
+ * or less. */
+struct bench_row {
+    const char *name;
+    uint64_t size;
+    double value;
+    const char *unit;
+    bool less_is_better;
+    const char *peer;
+    double peer_value;
+};
+void bench_row(struct bench_report *r, struct bench_row row);
+
+/* Seconds of a clock that only goes forward. */
+double bench_seconds(void);
+
+/* The command: run the named bench, or all where name is NULL, with `rounds` rounds, and print a
+ * table or a JSON object. find gives the path of an image (malloc'ed, or NULL after complaining).
+ * Result: exit status. */
+int bench_main(const char *name, bool json, unsigned rounds, char *(*find)(const char *name),
+               void (*complain)(const char *fmt, ...));
+
+#endif
