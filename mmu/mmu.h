@@ -7,10 +7,11 @@
  * VMID. Each context has a TLB bank of its own; changing the context is a bank lookup and a pointer
  * swap, and nothing is flushed. Fences drop from the banks what their operands name.
  *
- * A bank is direct-mapped. An entry's tags are the page's address with the bank's epoch (1..255) in
- * bits 11:4 and bits 3:0 zero, so that one compare answers for page, validity and natural
- * alignment at once; dropping a whole bank is an increment of its epoch. Pages that are not main
- * memory, and pages that PMP divides, are never entered: accesses to them walk each time.
+ * A bank is direct-mapped. An entry's tags are the address of its page, so that one compare of the
+ * accessed address with bits 11:3 cleared answers for page, validity and natural alignment at once.
+ * A bank lists the entries that it filled: dropping all of it costs what filling it did, at most.
+ * Pages that are not main memory, and pages that PMP divides, are never entered: accesses to them
+ * walk each time.
  *
  * The MMU knows nothing of instructions or traps: faults are described in struct mmu_fault, and
  * the hart raises them.
@@ -54,10 +55,13 @@ struct mmu_ctx {
     uint32_t mode; /* CTX_* */
 };
 
-enum { TLB_ENTRIES = 1024, TLB_EXEC_ENTRIES = 512, TLB_BANKS = 64, TLB_LARGE = 8 };
+enum { TLB_ENTRIES = 1024, TLB_EXEC_ENTRIES = 512, TLB_BANKS = 64, TLB_LARGE = 8,
+       TLB_LISTED = 128 };
+
+#define TLB_INVALID UINT64_MAX
 
 struct tlb_entry {
-    uint64_t rtag, wtag; /* page address | epoch, or 0: see above */
+    uint64_t rtag, wtag; /* page address, or TLB_INVALID */
     uintptr_t addend;    /* host address = virtual address + addend */
     uint64_t gpa;        /* guest-physical page where V, else physical: for fences by GPA */
 };
@@ -73,8 +77,8 @@ struct tlb_bank {
     struct tlb_exec exec[TLB_EXEC_ENTRIES];
     uint64_t exec_gpa[TLB_EXEC_ENTRIES];
     struct mmu_ctx ctx;
-    uint64_t epoch;      /* 1..255, shifted left by 4: what a valid tag has in bits 11:4 */
-    uint64_t exec_epoch; /* the same for exec tags */
+    unsigned data_n, exec_n; /* entries filled, listed below; more than TLB_LISTED: not all are */
+    uint16_t data_listed[TLB_LISTED], exec_listed[TLB_LISTED];
     uint64_t used;       /* mmu.tick when last made current: the victim is the oldest */
     bool gpa_large;      /* has pieces of a G-stage superpage */
     unsigned large_n;    /* regions below in use; TLB_LARGE + 1: more than fit */
@@ -194,21 +198,21 @@ void pmp_write_addr(struct mmu *mmu, unsigned entry, uint64_t addr);
 static inline void *tlb_read(const struct tlb_bank *b, uint64_t va, unsigned size)
 {
     const struct tlb_entry *e = &b->data[(va >> PAGE_SHIFT) % TLB_ENTRIES];
-    bool hit = ((va & (PAGE_MASK | (size - 1))) | b->epoch) == e->rtag;
+    bool hit = (va & (PAGE_MASK | (size - 1))) == e->rtag;
     return likely(hit) ? (void *)(uintptr_t)(va + e->addend) : NULL;
 }
 
 static inline void *tlb_write(const struct tlb_bank *b, uint64_t va, unsigned size)
 {
     const struct tlb_entry *e = &b->data[(va >> PAGE_SHIFT) % TLB_ENTRIES];
-    bool hit = ((va & (PAGE_MASK | (size - 1))) | b->epoch) == e->wtag;
+    bool hit = (va & (PAGE_MASK | (size - 1))) == e->wtag;
     return likely(hit) ? (void *)(uintptr_t)(va + e->addend) : NULL;
 }
 
 static inline struct code_page *tlb_exec(const struct tlb_bank *b, uint64_t va)
 {
     const struct tlb_exec *e = &b->exec[(va >> PAGE_SHIFT) % TLB_EXEC_ENTRIES];
-    return likely(((va & PAGE_MASK) | b->exec_epoch) == e->tag) ? e->page : NULL;
+    return likely((va & PAGE_MASK) == e->tag) ? e->page : NULL;
 }
 
 #endif

@@ -11,14 +11,69 @@
 #include <string.h>
 
 enum { PROBES = 8 };
-enum { EPOCH_STEP = 1 << 4, EPOCH_END = 256 << 4 };
+
+static void invalidate_data(struct tlb_entry *e)
+{
+    e->rtag = e->wtag = TLB_INVALID;
+}
+
+static void drop_data(struct tlb_bank *b)
+{
+    if (b->data_n > TLB_LISTED)
+        for (unsigned i = 0; i < TLB_ENTRIES; i++)
+            invalidate_data(&b->data[i]);
+    else
+        for (unsigned i = 0; i < b->data_n; i++)
+            invalidate_data(&b->data[b->data_listed[i]]);
+    b->data_n = 0;
+    b->large_n = 0;
+    b->gpa_large = false;
+}
+
+static void drop_exec(struct tlb_bank *b)
+{
+    if (b->exec_n > TLB_LISTED)
+        for (unsigned i = 0; i < TLB_EXEC_ENTRIES; i++)
+            b->exec[i].tag = TLB_INVALID;
+    else
+        for (unsigned i = 0; i < b->exec_n; i++)
+            b->exec[b->exec_listed[i]].tag = TLB_INVALID;
+    b->exec_n = 0;
+}
+
+/* Note that entry i, empty before, is filled. */
+static void list(uint16_t *listed, unsigned *n, unsigned i)
+{
+    if (*n < TLB_LISTED)
+        listed[*n] = i;
+    if (*n <= TLB_LISTED)
+        ++*n;
+}
+
+static struct tlb_bank *bank_new(void)
+{
+    struct tlb_bank *b = calloc(1, sizeof(*b));
+
+    if (b) {
+        b->data_n = b->exec_n = TLB_LISTED + 1;
+        drop_data(b);
+        drop_exec(b);
+    }
+    return b;
+}
+
+static void drop_bank(struct tlb_bank *b)
+{
+    drop_data(b);
+    drop_exec(b);
+}
 
 int mmu_init(struct mmu *mmu, struct mem *mem)
 {
     memset(mmu, 0, sizeof(*mmu));
     mmu->mem = mem;
     mmu->gcache = gcache_new();
-    mmu->banks[TLB_BANKS] = calloc(1, sizeof(struct tlb_bank));
+    mmu->banks[TLB_BANKS] = bank_new();
     if (!mmu->gcache || !mmu->banks[TLB_BANKS]) {
         mmu_free(mmu);
         return -ENOMEM;
@@ -31,34 +86,6 @@ void mmu_free(struct mmu *mmu)
     for (unsigned i = 0; i <= TLB_BANKS; i++)
         free(mmu->banks[i]);
     gcache_free(mmu->gcache);
-}
-
-/* Invalidate all by an epoch; at its wrap all tags are wiped, so that none of an old epoch
- * matches. */
-static void drop_data(struct tlb_bank *b)
-{
-    b->large_n = 0;
-    b->gpa_large = false;
-    b->epoch += EPOCH_STEP;
-    if (b->epoch < EPOCH_END)
-        return;
-    b->epoch = EPOCH_STEP;
-    memset(b->data, 0, sizeof(b->data));
-}
-
-static void drop_exec(struct tlb_bank *b)
-{
-    b->exec_epoch += EPOCH_STEP;
-    if (b->exec_epoch < EPOCH_END)
-        return;
-    b->exec_epoch = EPOCH_STEP;
-    memset(b->exec, 0, sizeof(b->exec));
-}
-
-static void drop_bank(struct tlb_bank *b)
-{
-    drop_data(b);
-    drop_exec(b);
 }
 
 static unsigned hash(const struct mmu_ctx *ctx)
@@ -82,7 +109,7 @@ static struct tlb_bank *replace(struct mmu *mmu, const struct mmu_ctx *ctx, unsi
     for (unsigned i = 0; i < PROBES; i++) {
         struct tlb_bank **b = &mmu->banks[(at + i) % TLB_BANKS];
         if (!*b)
-            *b = calloc(1, sizeof(**b));
+            *b = bank_new();
         if (*b && (!victim || (*b)->used < (*victim)->used))
             victim = b;
         if (*b && !(*b)->used)
@@ -149,13 +176,15 @@ static void note_sizes(struct tlb_bank *b, uint64_t va, const struct mmu_page *p
 
 void mmu_enter_data(struct tlb_bank *b, uint64_t va, const struct mmu_page *page)
 {
-    struct tlb_entry *e = &b->data[(va >> PAGE_SHIFT) % TLB_ENTRIES];
-    uint64_t tag = (va & PAGE_MASK) | b->epoch;
+    unsigned i = (va >> PAGE_SHIFT) % TLB_ENTRIES;
+    struct tlb_entry *e = &b->data[i];
 
     if (!page->whole)
         return;
-    e->rtag = page->allowed & MMU_LOAD ? tag : 0;
-    e->wtag = page->allowed & MMU_STORE ? tag : 0;
+    if (e->rtag == TLB_INVALID && e->wtag == TLB_INVALID)
+        list(b->data_listed, &b->data_n, i);
+    e->rtag = page->allowed & MMU_LOAD ? va & PAGE_MASK : TLB_INVALID;
+    e->wtag = page->allowed & MMU_STORE ? va & PAGE_MASK : TLB_INVALID;
     e->addend = (uintptr_t)page->host - va;
     e->gpa = page->gpa & PAGE_MASK;
     note_sizes(b, va, page);
@@ -166,7 +195,9 @@ void mmu_enter_exec(struct tlb_bank *b, uint64_t va, const struct mmu_page *page
 {
     unsigned i = (va >> PAGE_SHIFT) % TLB_EXEC_ENTRIES;
 
-    b->exec[i].tag = (va & PAGE_MASK) | b->exec_epoch;
+    if (b->exec[i].tag == TLB_INVALID)
+        list(b->exec_listed, &b->exec_n, i);
+    b->exec[i].tag = va & PAGE_MASK;
     b->exec[i].page = code;
     b->exec_gpa[i] = page->gpa & PAGE_MASK;
     note_sizes(b, va, page);
@@ -183,10 +214,10 @@ static void drop_va(struct tlb_bank *b, uint64_t va)
         drop_bank(b);
         return;
     }
-    if (((e->rtag | e->wtag) & PAGE_MASK) == (va & PAGE_MASK))
-        e->rtag = e->wtag = 0;
-    if ((x->tag & PAGE_MASK) == (va & PAGE_MASK))
-        x->tag = 0;
+    if (e->rtag == (va & PAGE_MASK) || e->wtag == (va & PAGE_MASK))
+        invalidate_data(e);
+    if (x->tag == (va & PAGE_MASK))
+        x->tag = TLB_INVALID;
 }
 
 static void drop_gpa(struct tlb_bank *b, uint64_t gpa)
@@ -197,10 +228,10 @@ static void drop_gpa(struct tlb_bank *b, uint64_t gpa)
     }
     for (unsigned i = 0; i < TLB_ENTRIES; i++)
         if (b->data[i].gpa == (gpa & PAGE_MASK))
-            b->data[i].rtag = b->data[i].wtag = 0;
+            invalidate_data(&b->data[i]);
     for (unsigned i = 0; i < TLB_EXEC_ENTRIES; i++)
         if (b->exec_gpa[i] == (gpa & PAGE_MASK))
-            b->exec[i].tag = 0;
+            b->exec[i].tag = TLB_INVALID;
 }
 
 void mmu_fence_vma(struct mmu *mmu, const uint64_t *va, const unsigned *asid, const unsigned *vmid)

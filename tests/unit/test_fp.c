@@ -462,8 +462,7 @@ static void loads_box_and_stores_do_not_look(void **state)
     struct tlb_entry *e = &fx->bank.data[1];
 
     /* Page 0x1000 is in the TLB, and its bytes are fx->memory's. */
-    fx->bank.epoch = 1 << 4;
-    e->rtag = e->wtag = 0x1000 | fx->bank.epoch;
+    e->rtag = e->wtag = 0x1000;
     e->addend = (uintptr_t)fx->memory - 0x1000;
     for (unsigned off = 0; off < 8; off += 4) { /* 4: an fld that is misaligned goes the slow way */
         h->x[R1] = 0x1000 + off;
