@@ -96,7 +96,7 @@ static int read_open_file(struct images *im, int fd, const char *role, const cha
         return -EISDIR;
     if (!S_ISREG(st.st_mode)) {
         log_error(im->log, "%s %s: expected a regular file", role, path);
-        return -EINVAL;
+        return -ENOEXEC;
     }
     if (st.st_size == 0) {
         log_error(im->log, "%s %s: the file is empty", role, path);

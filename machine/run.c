@@ -302,6 +302,9 @@ enum isthmus_stop machine_run(struct machine *m, const struct isthmus_limits *li
         else if (reason == STOP_COLLECT)
             collect(m);
     } while (ran && (reason == STOP_RESET || reason == STOP_COLLECT));
+    /* No kick is left over for the next run or step. */
+    for (unsigned i = 0; i < m->harts_n; i++)
+        __atomic_fetch_and(&m->harts[i].wait_event, ~(uint32_t)EVENT_STOP, __ATOMIC_SEQ_CST);
     chardev_flush(&m->console);
     chardev_cooked(&m->console);
     m->off = reason == ISTHMUS_STOP_EXIT;
