@@ -30,39 +30,47 @@ static struct mmu_ctx fetch_context(const struct hart *h, unsigned priv, bool v)
     return ctx;
 }
 
+/* What loads and stores depend on besides. */
+static uint32_t data_bits(const struct hart *h, unsigned priv, bool v)
+{
+    uint64_t mstatus = h->csr.mstatus, status = v ? h->csr.vsstatus : mstatus;
+    uint32_t data = 0;
+
+    if (priv == PRV_M)
+        return 0;
+    if (priv == PRV_S && (status & MSTATUS_SUM))
+        data |= CTX_SUM;
+    if (mstatus & MSTATUS_MXR)
+        data |= CTX_MXR;
+    else if (v && (status & MSTATUS_MXR))
+        data |= CTX_VMXR;
+    return data;
+}
+
 struct mmu_ctx hart_context(const struct hart *h, unsigned priv, bool v)
 {
     struct mmu_ctx ctx = fetch_context(h, priv, v);
-    uint64_t status = v ? h->csr.vsstatus : h->csr.mstatus;
 
-    if (priv == PRV_M)
-        return ctx;
-    if (priv == PRV_S && (status & MSTATUS_SUM))
-        ctx.mode |= CTX_SUM;
-    if (h->csr.mstatus & MSTATUS_MXR)
-        ctx.mode |= CTX_MXR;
-    else if (v && (status & MSTATUS_MXR))
-        ctx.mode |= CTX_VMXR;
+    ctx.mode |= data_bits(h, priv, v);
     return ctx;
 }
 
+/* The current banks are asked for anew each time, so that the MMU knows them in use. */
 void hart_update_context(struct hart *h)
 {
     uint64_t mstatus = h->csr.mstatus;
-    struct mmu_ctx x = fetch_context(h, h->priv, h->v), d;
+    struct mmu_ctx ctx = fetch_context(h, h->priv, h->v);
+    uint32_t data = data_bits(h, h->priv, h->v);
 
-    /* The current banks are asked for anew each time, so that the MMU knows them in use. */
-    h->xbank = mmu_bank(&h->mmu, &x);
+    h->xbank = h->dbank = mmu_bank(&h->mmu, &ctx);
     if (mstatus & MSTATUS_MPRV) {
         unsigned mpp = field_get(mstatus, MSTATUS_MPP);
-        d = hart_context(h, mpp, mpp != PRV_M && (mstatus & MSTATUS_MPV));
-    } else {
-        d = hart_context(h, h->priv, h->v);
+        ctx = hart_context(h, mpp, mpp != PRV_M && (mstatus & MSTATUS_MPV));
+        h->dbank = mmu_bank(&h->mmu, &ctx);
+    } else if (data) {
+        ctx.mode |= data;
+        h->dbank = mmu_bank(&h->mmu, &ctx);
     }
-    if (d.mode == x.mode && d.atp == x.atp && d.gatp == x.gatp)
-        h->dbank = h->xbank;
-    else
-        h->dbank = mmu_bank(&h->mmu, &d);
 
     h->fp_on = fs_of(mstatus) != FS_OFF && (!h->v || fs_of(h->csr.vsstatus) != FS_OFF);
     h->fp_dirty = fs_of(mstatus) == FS_DIRTY && (!h->v || fs_of(h->csr.vsstatus) == FS_DIRTY);
