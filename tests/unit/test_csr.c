@@ -644,6 +644,47 @@ static void fp_writes_dirty_fs_at_both_levels(void **state)
     assert_int_equal(field_get(h->csr.vsstatus, MSTATUS_FS), FS_DIRTY);
 }
 
+/* --- Physical memory protection --- */
+
+static void pmp_registers_pack_eight_entries(void **state)
+{
+    struct hart *h = hart_of(state);
+
+    poke(h, CSR_pmpcfg0, 0);
+    assert_int_equal(write_read(h, CSR_pmpcfg2, UINT64_C(0x0f1f0b1b09190111)),
+                     UINT64_C(0x0f1f0b1b09190111));
+    assert_int_equal(h->mmu.pmpcfg[8], 0x11);
+    assert_int_equal(h->mmu.pmpcfg[15], 0x0f);
+    assert_int_equal(peek(h, CSR_pmpcfg0), 0);
+    assert_int_equal(write_read(h, CSR_pmpaddr15, UINT64_MAX), BIT(54) - 1);
+    assert_int_equal(write_read(h, CSR_pmpaddr16, UINT64_MAX), 0);
+    assert_int_equal(write_read(h, CSR_pmpaddr63, UINT64_MAX), 0);
+    assert_int_equal(write_read(h, CSR_pmpcfg4, UINT64_MAX), 0);
+    /* A locked entry keeps its configuration and address. */
+    poke(h, CSR_pmpcfg0, 0x99);
+    poke(h, CSR_pmpaddr0, 1);
+    assert_int_equal(write_read(h, CSR_pmpcfg0, 0), 0x99);
+    assert_int_equal(peek(h, CSR_pmpaddr0), BIT(54) - 1);
+}
+
+/* --- Debuggers --- */
+
+static void peek_and_poke_ask_only_that_it_exists(void **state)
+{
+    struct hart *h = hart_of(state);
+    uint64_t value;
+
+    enter(h, VU);
+    poke(h, CSR_sscratch, 1); /* the HS-level one, though V=1 */
+    poke(h, CSR_vsscratch, 2);
+    assert_int_equal(peek(h, CSR_sscratch), 1);
+    assert_int_equal(peek(h, CSR_mhartid), 0);
+    assert_false(csr_poke(h, CSR_mhartid, 1));
+    assert_false(csr_peek(h, 0x015, &value));
+    assert_false(csr_peek(h, 0x1000 + CSR_mstatus, &value));
+    assert_false(csr_poke(h, 0x3A1, 0));
+}
+
 /* --- Xisthmus --- */
 
 static void hiwt_is_the_hosts(void **state)
@@ -697,6 +738,8 @@ int main(void)
         TEST(fp_registers_need_fs_at_both_levels),
         TEST(fcsr_is_frm_and_fflags),
         TEST(fp_writes_dirty_fs_at_both_levels),
+        TEST(pmp_registers_pack_eight_entries),
+        TEST(peek_and_poke_ask_only_that_it_exists),
         TEST(hiwt_is_the_hosts),
     };
 

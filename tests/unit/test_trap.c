@@ -166,6 +166,17 @@ static void sret_returns_to_spp_and_spv(void **state)
     assert_true(in_mode(h, U));
 }
 
+static void returns_end_a_reservation(void **state)
+{
+    struct hart *h = hart_of(state);
+
+    h->reserved = h->mem->ram;
+    take(h, U, EXC_ECALL_U, false);
+    assert_non_null(h->reserved);
+    assert_int_equal(run(h, I_MRET), OK);
+    assert_null(h->reserved);
+}
+
 /* --- Interrupts --- */
 
 static void expect_interrupt(struct hart *h, enum mode mode, unsigned code)
@@ -290,6 +301,31 @@ static void enabling_looks_for_interrupts_at_once(void **state)
     hart_run(h, 2);
     assert_true(h->csr.mcause == (CAUSE_INTERRUPT | IRQ_SSI));
     assert_int_equal(h->csr.mepc, RAM + 4);
+}
+
+/* A guest's interrupt ends the guest's run, not the host's: hvip is seen when V becomes 1. */
+static void injected_interrupts_wait_for_the_guest(void **state)
+{
+    struct hart *h = hart_of(state);
+
+    poke(h, CSR_hideleg, UINT64_MAX);
+    poke(h, CSR_hie, UINT64_MAX);
+    poke(h, CSR_vsstatus, MSTATUS_SIE);
+    poke(h, CSR_hstatus, HSTATUS_SPV);
+    poke(h, CSR_mstatus, MSTATUS_SPP | MSTATUS_SIE);
+    poke(h, CSR_sepc, RAM + 0x40);
+    enter(h, HS);
+    poke(h, CSR_hvip, BIT(IRQ_VSSI));
+    assert_int_equal(run(h, I_NOP), OK);
+    assert_true(in_mode(h, HS));
+    assert_int_equal(run(h, I_SRET), OK);
+    assert_true(in_mode(h, VS));
+    hart_run(h, 1);
+    assert_true(in_mode(h, VS));
+    assert_int_equal(h->pc, RAM + VSTVEC);
+    assert_true(h->csr.vscause == (CAUSE_INTERRUPT | IRQ_SSI));
+    assert_int_equal(h->csr.vsepc, RAM + 0x40);
+    assert_int_equal(h->counters.exits[63], 0);
 }
 
 /* --- Privileged instructions --- */
@@ -461,11 +497,13 @@ int main(void)
         TEST(exits_are_counted),
         TEST(mret_returns_to_mpp_and_mpv),
         TEST(sret_returns_to_spp_and_spv),
+        TEST(returns_end_a_reservation),
         TEST(m_level_interrupts_have_their_order),
         TEST(hs_level_interrupts_have_their_order),
         TEST(global_enables_mask_their_own_level_only),
         TEST(higher_levels_come_first),
         TEST(enabling_looks_for_interrupts_at_once),
+        TEST(injected_interrupts_wait_for_the_guest),
         TEST(calls_tell_their_mode),
         TEST(returns_need_their_level),
         TEST(wfi_can_be_trapped),
