@@ -413,6 +413,8 @@ static void stimecmp_drives_stip_while_enabled(void **state)
     assert_int_equal(write_read(h, CSR_mip, 0), BIT(IRQ_STI));
     poke(h, CSR_stimecmp, 51);
     assert_int_equal(peek(h, CSR_mip), 0);
+    poke(h, CSR_menvcfg, 0); /* what was written meanwhile had no effect */
+    assert_int_equal(peek(h, CSR_mip), BIT(IRQ_STI));
 }
 
 static void vstimecmp_adds_to_vstip(void **state)
