@@ -245,6 +245,7 @@ struct machine *machine_new(const struct isthmus_config *config, int *error)
         *hooks = *config;
         m->log = (struct log){log_to_hook, hooks};
     }
+    pthread_mutex_init(&m->budget_lock, NULL);
     *error = check_config(config, &m->log);
     m->harts_n = config->harts ? config->harts : 1;
     m->deterministic = config->deterministic;
@@ -258,6 +259,7 @@ struct machine *machine_new(const struct isthmus_config *config, int *error)
     if (*error) {
         if (m->wake >= 0)
             close(m->wake);
+        pthread_mutex_destroy(&m->budget_lock);
         free(hooks);
         free(m);
         return NULL;
@@ -278,6 +280,7 @@ void machine_free(struct machine *m)
     mem_free(&m->mem);
     chardev_close(&m->console);
     close(m->wake);
+    pthread_mutex_destroy(&m->budget_lock);
     free(m->log.opaque);
     free(m);
 }

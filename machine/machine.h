@@ -63,8 +63,10 @@ struct machine {
     uint32_t stop;        /* atomic: the first reason to stop, STOP_NONE: none */
     int exit_code;
     bool off;             /* powered off: only a reset brings it back */
-    uint64_t budget;      /* atomic: instructions that harts may still take up in this run */
-    bool limited;         /* there is such a budget */
+    bool limited;         /* instructions of this run are limited, by the next two: */
+    uint64_t budget;      /* instructions that harts may still take up */
+    uint64_t lent;        /* that they took up and may give back */
+    pthread_mutex_t budget_lock;
     unsigned turn;        /* deterministic: whose turn it is, */
     uint64_t turn_left;   /* how many instructions of it are left; 0: it has not begun, */
     bool round_idle;      /* and whether nobody did anything in this round so far */

@@ -18,6 +18,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -74,20 +75,36 @@ void machine_halt(struct machine *m, uint32_t reason)
 /* Take up to n instructions out of the budget. */
 static uint64_t take(struct machine *m, uint64_t n)
 {
-    uint64_t left = __atomic_load_n(&m->budget, __ATOMIC_RELAXED);
-
     if (!m->limited)
         return n;
-    while (!__atomic_compare_exchange_n(&m->budget, &left, left - min_u64(n, left), false,
-                                        __ATOMIC_RELAXED, __ATOMIC_RELAXED))
-        ;
-    return min_u64(n, left);
+    pthread_mutex_lock(&m->budget_lock);
+    n = min_u64(n, m->budget);
+    m->budget -= n;
+    m->lent += n;
+    pthread_mutex_unlock(&m->budget_lock);
+    return n;
 }
 
-static void give_back(struct machine *m, uint64_t n)
+/* Of n that were taken, left were not needed. */
+static void give_back(struct machine *m, uint64_t n, uint64_t left)
 {
-    if (m->limited && n)
-        __atomic_fetch_add(&m->budget, n, __ATOMIC_RELAXED);
+    if (!m->limited)
+        return;
+    pthread_mutex_lock(&m->budget_lock);
+    m->lent -= n;
+    m->budget += left;
+    pthread_mutex_unlock(&m->budget_lock);
+}
+
+/* Nothing is left, and nobody will give anything back. */
+static bool spent(struct machine *m)
+{
+    bool all;
+
+    pthread_mutex_lock(&m->budget_lock);
+    all = m->budget == 0 && m->lent == 0;
+    pthread_mutex_unlock(&m->budget_lock);
+    return all;
 }
 
 /* --- Threaded --- */
@@ -118,11 +135,13 @@ static void *hart_main(void *arg)
         enum hart_stop stop;
 
         if (!n) {
-            machine_halt(m, ISTHMUS_STOP_LIMIT);
-            break;
+            if (spent(m))
+                machine_halt(m, ISTHMUS_STOP_LIMIT);
+            sched_yield(); /* another hart is in its quantum, and may not need all of it */
+            continue;
         }
         stop = hart_run(t->h, n);
-        give_back(m, (uint64_t)t->h->left);
+        give_back(m, n, (uint64_t)t->h->left);
         look_around(m);
         if (stop == HART_WAITING)
             hart_sleep(t->h);
@@ -218,8 +237,8 @@ static bool take_turn(struct machine *m)
         return false;
     }
     stop = hart_run(h, n);
+    give_back(m, n, (uint64_t)h->left);
     n -= (uint64_t)h->left;
-    give_back(m, (uint64_t)h->left);
     m->turn_left -= n;
     if (n)
         m->round_idle = false;
@@ -290,6 +309,7 @@ enum isthmus_stop machine_run(struct machine *m, const struct isthmus_limits *li
         return ISTHMUS_STOP_EXIT;
     m->limited = limits && limits->instructions;
     m->budget = m->limited ? limits->instructions : 0;
+    m->lent = 0;
     chardev_raw(&m->console);
     do {
         if (m->deterministic)
