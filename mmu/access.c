@@ -24,7 +24,7 @@ static bool look_up(struct mmu *mmu, struct tlb_bank *bank, uint64_t va, unsigne
     mmu->counters.tlb_misses++;
     if (!mmu_translate(mmu, &bank->ctx, va, size, access, page, fault))
         return false;
-    mmu_enter_data(bank, va, page);
+    mmu_enter_data(bank, va, page, access);
     return true;
 }
 

@@ -7,8 +7,9 @@
  * VMID. Each context has a TLB bank of its own; changing the context is a bank lookup and a pointer
  * swap, and nothing is flushed. Fences drop from the banks what their operands name.
  *
- * A bank is direct-mapped. An entry's tags are the address of its page, so that one compare of the
- * accessed address with bits 11:3 cleared answers for page, validity and natural alignment at once.
+ * A bank is direct-mapped, apart for loads and for stores: the two sides of a copy never contend for
+ * an entry. An entry's tag is the address of its page, so that one compare of the accessed address
+ * with bits 11:3 cleared answers for page, validity and natural alignment at once.
  * A bank lists the entries that it filled: dropping all of it costs what filling it did, at most.
  * Pages that are not main memory, and pages that PMP divides, are never entered: accesses to them
  * walk each time.
@@ -61,9 +62,8 @@ enum { TLB_ENTRIES = 1024, TLB_EXEC_ENTRIES = 512, TLB_BANKS = 64, TLB_LARGE = 8
 #define TLB_INVALID UINT64_MAX
 
 struct tlb_entry {
-    uint64_t rtag, wtag; /* page address, or TLB_INVALID */
-    uintptr_t addend;    /* host address = virtual address + addend */
-    uint64_t gpa;        /* guest-physical page where V, else physical: for fences by GPA */
+    uint64_t tag;     /* page address, or TLB_INVALID */
+    uintptr_t addend; /* host address = virtual address + addend */
 };
 
 struct code_page;
@@ -73,7 +73,8 @@ struct tlb_exec {
 };
 
 struct tlb_bank {
-    struct tlb_entry data[TLB_ENTRIES];
+    struct tlb_entry data[2 * TLB_ENTRIES]; /* for loads, then for stores */
+    uint64_t data_gpa[2 * TLB_ENTRIES]; /* guest-physical pages where V, else physical: for fences */
     struct tlb_exec exec[TLB_EXEC_ENTRIES];
     uint64_t exec_gpa[TLB_EXEC_ENTRIES];
     struct mmu_ctx ctx;
@@ -165,8 +166,9 @@ void *mmu_atomic(struct mmu *mmu, struct tlb_bank *bank, uint64_t va, unsigned s
  * page with mmu_enter_exec, if page->whole. */
 bool mmu_fetch(struct mmu *mmu, struct tlb_bank *bank, uint64_t va, struct mmu_page *page,
                struct mmu_fault *fault);
-/* Enter a translated page for loads and stores, if page->whole. */
-void mmu_enter_data(struct tlb_bank *bank, uint64_t va, const struct mmu_page *page);
+/* Enter a page translated for a load or store, if page->whole. */
+void mmu_enter_data(struct tlb_bank *bank, uint64_t va, const struct mmu_page *page,
+                    enum mmu_access access);
 void mmu_enter_exec(struct tlb_bank *bank, uint64_t va, const struct mmu_page *page,
                     struct code_page *code);
 
@@ -198,14 +200,14 @@ void pmp_write_addr(struct mmu *mmu, unsigned entry, uint64_t addr);
 static inline void *tlb_read(const struct tlb_bank *b, uint64_t va, unsigned size)
 {
     const struct tlb_entry *e = &b->data[(va >> PAGE_SHIFT) % TLB_ENTRIES];
-    bool hit = (va & (PAGE_MASK | (size - 1))) == e->rtag;
+    bool hit = (va & (PAGE_MASK | (size - 1))) == e->tag;
     return likely(hit) ? (void *)(uintptr_t)(va + e->addend) : NULL;
 }
 
 static inline void *tlb_write(const struct tlb_bank *b, uint64_t va, unsigned size)
 {
-    const struct tlb_entry *e = &b->data[(va >> PAGE_SHIFT) % TLB_ENTRIES];
-    bool hit = (va & (PAGE_MASK | (size - 1))) == e->wtag;
+    const struct tlb_entry *e = &b->data[TLB_ENTRIES + (va >> PAGE_SHIFT) % TLB_ENTRIES];
+    bool hit = (va & (PAGE_MASK | (size - 1))) == e->tag;
     return likely(hit) ? (void *)(uintptr_t)(va + e->addend) : NULL;
 }
 

@@ -12,19 +12,14 @@
 
 enum { PROBES = 8 };
 
-static void invalidate_data(struct tlb_entry *e)
-{
-    e->rtag = e->wtag = TLB_INVALID;
-}
-
 static void drop_data(struct tlb_bank *b)
 {
     if (b->data_n > TLB_LISTED)
-        for (unsigned i = 0; i < TLB_ENTRIES; i++)
-            invalidate_data(&b->data[i]);
+        for (unsigned i = 0; i < ARRAY_SIZE(b->data); i++)
+            b->data[i].tag = TLB_INVALID;
     else
         for (unsigned i = 0; i < b->data_n; i++)
-            invalidate_data(&b->data[b->data_listed[i]]);
+            b->data[b->data_listed[i]].tag = TLB_INVALID;
     b->data_n = 0;
     b->large_n = 0;
     b->gpa_large = false;
@@ -174,19 +169,29 @@ static void note_sizes(struct tlb_bank *b, uint64_t va, const struct mmu_page *p
         b->gpa_large = true;
 }
 
-void mmu_enter_data(struct tlb_bank *b, uint64_t va, const struct mmu_page *page)
+/* Enter the page as data[i]. */
+static void fill(struct tlb_bank *b, unsigned i, uint64_t va, const struct mmu_page *page)
 {
-    unsigned i = (va >> PAGE_SHIFT) % TLB_ENTRIES;
-    struct tlb_entry *e = &b->data[i];
+    if (b->data[i].tag == TLB_INVALID)
+        list(b->data_listed, &b->data_n, i);
+    b->data[i].tag = va & PAGE_MASK;
+    b->data[i].addend = (uintptr_t)page->host - va;
+    b->data_gpa[i] = page->gpa & PAGE_MASK;
+}
+
+void mmu_enter_data(struct tlb_bank *b, uint64_t va, const struct mmu_page *page,
+                    enum mmu_access access)
+{
+    static const unsigned kinds[] = {MMU_LOAD, MMU_STORE};
 
     if (!page->whole)
         return;
-    if (e->rtag == TLB_INVALID && e->wtag == TLB_INVALID)
-        list(b->data_listed, &b->data_n, i);
-    e->rtag = page->allowed & MMU_LOAD ? va & PAGE_MASK : TLB_INVALID;
-    e->wtag = page->allowed & MMU_STORE ? va & PAGE_MASK : TLB_INVALID;
-    e->addend = (uintptr_t)page->host - va;
-    e->gpa = page->gpa & PAGE_MASK;
+    /* For the other kind of access too, but not in place of what such accesses brought in. */
+    for (unsigned k = 0; k < ARRAY_SIZE(kinds); k++) {
+        unsigned i = k * TLB_ENTRIES + (va >> PAGE_SHIFT) % TLB_ENTRIES;
+        if ((page->allowed & kinds[k]) && (access == kinds[k] || b->data[i].tag == TLB_INVALID))
+            fill(b, i, va, page);
+    }
     note_sizes(b, va, page);
 }
 
@@ -214,8 +219,9 @@ static void drop_va(struct tlb_bank *b, uint64_t va)
         drop_bank(b);
         return;
     }
-    if (e->rtag == (va & PAGE_MASK) || e->wtag == (va & PAGE_MASK))
-        invalidate_data(e);
+    for (unsigned k = 0; k < 2; k++, e += TLB_ENTRIES)
+        if (e->tag == (va & PAGE_MASK))
+            e->tag = TLB_INVALID;
     if (x->tag == (va & PAGE_MASK))
         x->tag = TLB_INVALID;
 }
@@ -226,9 +232,9 @@ static void drop_gpa(struct tlb_bank *b, uint64_t gpa)
         drop_bank(b);
         return;
     }
-    for (unsigned i = 0; i < TLB_ENTRIES; i++)
-        if (b->data[i].gpa == (gpa & PAGE_MASK))
-            invalidate_data(&b->data[i]);
+    for (unsigned i = 0; i < ARRAY_SIZE(b->data); i++)
+        if (b->data_gpa[i] == (gpa & PAGE_MASK))
+            b->data[i].tag = TLB_INVALID;
     for (unsigned i = 0; i < TLB_EXEC_ENTRIES; i++)
         if (b->exec_gpa[i] == (gpa & PAGE_MASK))
             b->exec[i].tag = TLB_INVALID;
