@@ -31,7 +31,7 @@ static bool wait_for(struct guest *g, const uint64_t *value, uint64_t wanted)
     uint64_t end = time_now() + DEMO_PATIENCE * g->timebase;
 
     while (__atomic_load_n(value, __ATOMIC_ACQUIRE) != wanted && time_now() < end)
-        guest_yield();
+        guest_sleep(g, 100);
     return *value == wanted;
 }
 
@@ -41,7 +41,7 @@ static bool all_done(struct guest *g)
         uint64_t end = time_now() + DEMO_PATIENCE * g->timebase;
 
         while (hart_status(i) != SBI_HSM_STOPPED && time_now() < end)
-            guest_yield();
+            guest_sleep(g, 100);
         if (!g->cpus[i].done || hart_status(i) != SBI_HSM_STOPPED)
             return false;
     }
@@ -117,7 +117,7 @@ static void read_mapping(struct cpu *cpu)
         uint64_t round = __atomic_load_n(&smp.round, __ATOMIC_ACQUIRE);
 
         if (smp.seen[cpu->id] >> 8 == round) {
-            guest_yield();
+            guest_sleep(cpu->guest, 100);
             continue;
         }
         __atomic_store_n(&smp.seen[cpu->id],
@@ -160,9 +160,9 @@ static void hold_fp(struct cpu *cpu)
         double low, high;
 
         __asm__ volatile("fmv.d fs0, %0\n\tfmv.d ft11, %0" : : "f"(seed) : "fs0", "ft11");
+        if (n & 1)
+            guest_yield();
         do {
-            if (n & 1)
-                guest_yield();
             __asm__ volatile("fmv.d %0, fs0\n\tfmv.d %1, ft11" : "=f"(low), "=f"(high));
         } while (time_now() < end);
         if (low != seed || high != seed)

@@ -12,6 +12,9 @@
 #include "walk.h"
 
 #define WFI 0x10500073u
+/* Pseudoinstructions in htinst: the walk of the guest's own tables faulted. */
+#define HTINST_TABLE_READ 0x3000u
+#define HTINST_TABLE_WRITE 0x20u
 
 /* The exceptions that a guest takes by itself: all that hedeleg may pass to VS-mode. */
 static const char *const CAUSES[] = {
@@ -88,13 +91,18 @@ void guest_misbehaved(struct vcpu *v, const char *what, uint64_t gpa)
 
 static bool on_guest_page_fault(struct vcpu *v, uint64_t cause)
 {
-    uint64_t gpa = csr_read(CSR_HTVAL) << 2 | (csr_read(CSR_STVAL) & 3);
+    bool table = (csr_read(CSR_HTINST) & ~HTINST_TABLE_WRITE) == HTINST_TABLE_READ;
+    uint64_t gpa = csr_read(CSR_HTVAL) << 2 | (table ? 0 : csr_read(CSR_STVAL) & 3);
     int error = gstage_populate(&v->vm->gstage, gpa);
 
     v->exits[ISTHMUS_EXITS_MEMORY]++;
     if (!error)
         return true;
-    guest_misbehaved(v, error == -1 ? cause_name(cause) : "no memory left", gpa);
+    guest_misbehaved(v,
+                     error != -1 ? "no memory left"
+                     : table     ? "page table outside of its memory"
+                                 : cause_name(cause),
+                     gpa);
     return false;
 }
 

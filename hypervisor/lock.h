@@ -1,27 +1,29 @@
 /* SPDX-License-Identifier: MIT */
-/* Ticket spinlocks. Zeroed memory is an open lock. */
+/*
+ * Spinlocks. Zeroed memory is an open lock. Whoever comes first after a release gets the lock: an
+ * emulator's harts are threads that their host preempts, and a queue would wait for one that is not
+ * running.
+ */
 #ifndef HYPERVISOR_LOCK_H
 #define HYPERVISOR_LOCK_H
 
 #include <stdint.h>
 
 struct lock {
-    uint32_t next;
-    uint32_t serving;
+    uint32_t taken;
 };
 
-/** Wait one's turn. Interrupts are always off in the hypervisor, so holders are never preempted. */
+/** Wait for the lock. Interrupts are always off in the hypervisor. */
 static inline void lock(struct lock *l)
 {
-    uint32_t ticket = __atomic_fetch_add(&l->next, 1, __ATOMIC_RELAXED);
-
-    while (__atomic_load_n(&l->serving, __ATOMIC_ACQUIRE) != ticket)
-        __asm__ volatile(".insn i 0x0f, 0, x0, x0, 0x010"); /* pause */
+    while (__atomic_exchange_n(&l->taken, 1, __ATOMIC_ACQUIRE))
+        while (__atomic_load_n(&l->taken, __ATOMIC_RELAXED))
+            __asm__ volatile(".insn i 0x0f, 0, x0, x0, 0x010"); /* pause */
 }
 
 static inline void unlock(struct lock *l)
 {
-    __atomic_store_n(&l->serving, l->serving + 1, __ATOMIC_RELEASE);
+    __atomic_store_n(&l->taken, 0, __ATOMIC_RELEASE);
 }
 
 #endif

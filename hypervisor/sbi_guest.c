@@ -183,6 +183,9 @@ static bool sbi_hsm(struct vcpu *v, struct sbiret *ret)
 
 static bool stop_guest(struct vcpu *v, bool restart, bool failed)
 {
+    console_guest_flush(v->vm);
+    if (failed)
+        console_log(v->vm->hv, "guest %s shuts down and reports a failure", v->vm->name);
     sched_stop(v->vm, restart, failed);
     v->park = PARK_OFF;
     return false;

@@ -56,15 +56,16 @@ static void program_timer(struct hart *hart, const struct vcpu *running)
    none idle, every hart that runs without a time slice must begin one. */
 static void find_hart(struct hv *hv, const struct vcpu *v)
 {
-    if (v && v->hart && v->hart->idle) {
-        firmware_send_ipi(v->hart);
+    struct hart *idle = v && v->hart && v->hart->idle ? v->hart : NULL;
+
+    for (unsigned i = 0; !idle && i < hv->hart_count; i++)
+        if (hv->harts[i].idle)
+            idle = &hv->harts[i];
+    if (idle) {
+        idle->idle = false; /* it is on its way: the next one ready needs another */
+        firmware_send_ipi(idle);
         return;
     }
-    for (unsigned i = 0; i < hv->hart_count; i++)
-        if (hv->harts[i].idle) {
-            firmware_send_ipi(&hv->harts[i]);
-            return;
-        }
     for (unsigned i = 0; i < hv->hart_count; i++) {
         struct hart *hart = &hv->harts[i];
 
@@ -115,15 +116,12 @@ static bool all_off(const struct vm *vm)
     return true;
 }
 
-static void leave(struct hart *hart, struct vcpu *v)
+/* Takes a saved vCPU off its hart. True when it was the last of a guest that stops. */
+static bool leave(struct hart *hart, struct vcpu *v)
 {
     struct hv *hv = hart->hv;
     struct vm *vm = v->vm;
-    bool finish;
 
-    vcpu_save(v);
-    csr_write(CSR_VSIE, 0); /* nothing of it may end this hart's WFI */
-    lock(&hv->sched.lock);
     hart->current = NULL;
     vm->running--;
     collect_interrupts(hv, v);
@@ -137,10 +135,22 @@ static void leave(struct hart *hart, struct vcpu *v)
     }
     if (vm->state == VM_RUNNING && all_off(vm))
         vm->state = VM_STOPPING; /* each vCPU stopped itself */
-    finish = vm->state == VM_STOPPING && !vm->running;
-    unlock(&hv->sched.lock);
-    if (finish)
-        vm_finish(vm);
+    return vm->state == VM_STOPPING && !vm->running;
+}
+
+/* Waits until a vCPU is ready; the scheduler's lock is open meanwhile. */
+static void wait_idle(struct hart *hart)
+{
+    struct lock *sched_lock = &hart->hv->sched.lock;
+
+    hart->idle = true;
+    hart->slice_end = NEVER;
+    program_timer(hart, NULL);
+    unlock(sched_lock);
+    __asm__ volatile("wfi" ::: "memory");
+    csr_clear(CSR_SIP, 1ull << IRQ_SSI);
+    lock(sched_lock);
+    hart->idle = false;
 }
 
 static struct vcpu *pick(struct hart *hart)
@@ -148,20 +158,12 @@ static struct vcpu *pick(struct hart *hart)
     struct hv *hv = hart->hv;
     struct vcpu *v;
 
-    lock(&hv->sched.lock);
     for (;;) {
         wake_expired(hart, time_now());
         v = hv->sched.ready.head;
         if (v)
             break;
-        hart->idle = true;
-        hart->slice_end = NEVER;
-        program_timer(hart, NULL);
-        unlock(&hv->sched.lock);
-        __asm__ volatile("wfi" ::: "memory");
-        csr_clear(CSR_SIP, 1ull << IRQ_SSI);
-        lock(&hv->sched.lock);
-        hart->idle = false;
+        wait_idle(hart);
     }
     take(&hv->sched.ready, v);
     v->state = VCPU_RUNNING;
@@ -172,17 +174,28 @@ static struct vcpu *pick(struct hart *hart)
     program_timer(hart, v);
     if (hv->sched.ready.head)
         find_hart(hv, NULL);
-    unlock(&hv->sched.lock);
     return v;
 }
 
 struct vcpu *sched_switch(struct vcpu *leaving)
 {
     struct hart *hart = this_hart();
+    struct lock *sched_lock = &hart->hv->sched.lock;
+    struct vcpu *v;
 
-    if (leaving)
-        leave(hart, leaving);
-    return pick(hart);
+    if (leaving) {
+        vcpu_save(leaving);
+        csr_write(CSR_VSIE, 0); /* nothing of it may end this hart's WFI */
+    }
+    lock(sched_lock);
+    if (leaving && leave(hart, leaving)) {
+        unlock(sched_lock);
+        vm_finish(leaving->vm);
+        lock(sched_lock);
+    }
+    v = pick(hart);
+    unlock(sched_lock);
+    return v;
 }
 
 bool sched_start(struct vcpu *v)

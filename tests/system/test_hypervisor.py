@@ -1,0 +1,208 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""The reference hypervisor and its guests on isthmus and on QEMU: TAP, one case a run.
+
+usage: test_hypervisor.py BUILD_DIR
+"""
+import argparse
+import base64
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+SOURCE = os.path.join(HERE, "..", "..")
+QEMU_NAMES = ("qemu-system-riscv64",)
+
+
+class Run:
+    """What a run printed: lines by guest ('' for the hypervisor's), and its exit status."""
+
+    def __init__(self, status, text):
+        self.status = status
+        self.text = text
+        self.lines = {"": []}
+        for line in text.splitlines():
+            m = re.match(r"\[([\w-]+)\] (.*)", line)
+            who, said = (m[1], m[2]) if m else ("", line)
+            self.lines.setdefault(who, []).append(said)
+
+    def values(self, guest, key):
+        return [l.split(" ", 1)[1] if " " in l else "" for l in self.lines.get(guest, [])
+                if l.split(" ")[0] == "@" + key]
+
+    def said(self, guest, pattern):
+        return any(re.search(pattern, l) for l in self.lines.get(guest, []))
+
+
+class Machine:
+    def __init__(self, name, command):
+        self.name = name
+        self.command = command
+
+    def run(self, harts, guests, windows=(), timeout=50):
+        args = self.command + ["--harts", str(harts), "--memory", "512M", "--timeout", str(timeout)]
+        for g in guests:
+            args += ["--guest", g]
+        for w in windows:
+            args += ["--window", w]
+        p = subprocess.run(args, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                           stderr=subprocess.STDOUT, text=True, errors="replace", check=False)
+        return Run(p.returncode, p.stdout)
+
+
+def expect(condition, what, wrong):
+    if not condition:
+        wrong.append(what)
+
+
+def demo(machine, guest, harts):
+    """All that the demo promises: the file arrives, the hostile guest gets nowhere, the drop holds."""
+    wrong = []
+    payload = os.urandom(50000) + b"\n"
+    with tempfile.NamedTemporaryFile() as f:
+        f.write(payload)
+        f.flush()
+        r = machine.run(harts, [f"{guest('demo_alice')},name=alice,memory=32M,initrd={f.name}",
+                                f"{guest('demo_bob')},name=bob,memory=32M",
+                                f"{guest('demo_mallory')},name=mallory,memory=16M"],
+                        ["alice:bob,rw,16M", "alice:mallory,w,64K,user", "mallory:bob,rw,64K"])
+    data = b"".join(base64.b64decode(d) for d in r.values("bob", "data"))
+    expect(r.status == 0, f"exit status {r.status}", wrong)
+    expect(data == payload, "the file differs", wrong)
+    expect(r.values("bob", "sha256") == [hashlib.sha256(payload).hexdigest()], "SHA-256", wrong)
+    expect(r.values("alice", "reply") == ["bob has it"], "the reply", wrong)
+    refused = [v for g in ("mallory", "bob") for v in r.values(g, "refused")]
+    expect(len(refused) == 25, f"{len(refused)} refusals, not 25", wrong)
+    for g in ("alice", "bob", "mallory"):
+        expect(not r.values(g, "error") and not r.values(g, "allowed"), f"{g} complains", wrong)
+    expect(r.values("bob", "hammer_status") == ["DENIED"], "bob is not denied", wrong)
+    expect(r.values("alice", "drop_unchanged") == ["1"], "bytes moved after the drop", wrong)
+    if r.values("alice", "mode") == ["instructions"]:
+        expect(r.values("bob", "exits_during_transfer") == ["0"], "exits in the transfer", wrong)
+        expect(r.values("bob", "get_exits") == ["0"], "exits while measuring", wrong)
+    return wrong, r
+
+
+def restart(machine, guest, harts):
+    wrong = []
+    r = machine.run(harts, [f"{guest('test_restart')},name=phoenix,memory=16M",
+                            f"{guest('test_restart')},name=witness,memory=16M"],
+                    ["phoenix:witness,rw,64K"])
+    expect(r.status == 0, f"exit status {r.status}", wrong)
+    expect(r.values("phoenix", "pristine") == ["1"] * 3, "not the pristine image", wrong)
+    expect(r.values("phoenix", "life") == ["1", "2", "3"], "lives", wrong)
+    expect(r.values("witness", "old_handle") == ["DENIED"] * 2, "old handles", wrong)
+    expect(r.values("witness", "fresh_memory") == ["1"] * 3, "memory of the life before", wrong)
+    return wrong, r
+
+
+def smp(machine, guest, harts):
+    wrong = []
+    r = machine.run(harts, [f"{guest('test_smp')},name=smp,vcpus=4,memory=16M"])
+    expect(r.status == 0, f"exit status {r.status}", wrong)
+    for key in ("hsm", "ipi", "timer", "fence", "fp"):
+        expect(r.values("smp", key) == ["1"], key, wrong)
+    return wrong, r
+
+
+FAULTS = {
+    "wild-load": r"load outside of its memory at gpa 0x10000004 .*sepc 0x\w+, instruction 0x",
+    "wild-store": r"store outside of its memory at gpa 0x10000008 .*sepc 0x\w+, instruction 0x",
+    "wild-jump": r"instruction fetch outside of its memory at gpa 0x10000000 ",
+    "beyond-ram": r"store outside of its memory at gpa 0x81000000 ",
+    "no-vector": r"trap vector after: illegal instruction, vsepc 0x",
+    "no-vector-virtual": r"virtual instruction before it set a trap vector, .*instruction 0x68",
+    "wild-table": r"page table outside of its memory at gpa 0x10000010 ",
+}
+
+
+def faults(machine, guest, harts):
+    """Each misbehaving guest is named with what it did, and the well-behaved one goes on."""
+    wrong = []
+    guests = [f"{guest('test_fault')},name={f},append={f},memory=16M"
+              for f in [*FAULTS, "fail-shutdown"]]
+    r = machine.run(harts, guests + [f"{guest('test_hello')},name=good,memory=16M"])
+    expect(r.status == 1, f"exit status {r.status}", wrong)
+    for name, line in FAULTS.items():
+        expect(r.said(name, f"about to {name}$"), f"{name} lost its last words", wrong)
+        expect(r.said("", f"guest {name} stopped: vCPU 0: .*{line}"), f"{name} not named", wrong)
+    expect(r.said("", "guest fail-shutdown shuts down and reports a failure"), "shutdown", wrong)
+    expect(r.said("good", "^hello 2 from good"), "the good guest did not finish", wrong)
+    return wrong, r
+
+
+def bad_images(machine, guest, harts):
+    """Images that cannot be: a line says why, and the others run."""
+    wrong = []
+    with tempfile.TemporaryDirectory() as d:
+        with open(guest("test_hello"), "rb") as f:
+            elf = bytearray(f.read())
+        cases = {
+            "notriscv": (bytes(elf[:18]) + b"\x3e\0" + bytes(elf[20:]), "not for 64-bit RISC-V"),
+            "cutoff": (bytes(elf[:40]), "header is cut off"),
+            "segment": (bytes(elf[:4096]), "outside of the file"),
+            "toobig": (b"\x13\0\0\0" * (4 << 20), "larger than the guest's memory"),
+        }
+        guests = []
+        for name, (data, _) in cases.items():
+            path = os.path.join(d, name)
+            with open(path, "wb") as f:
+                f.write(data)
+            guests.append(f"{path},name={name},memory=16M")
+        r = machine.run(harts, guests + [f"{guest('test_hello')},name=good,memory=16M"])
+    expect(r.status == 1, f"exit status {r.status}", wrong)
+    for name, (_, line) in cases.items():
+        expect(r.said("", f"guest {name} cannot start: .*{line}"), f"{name} not refused", wrong)
+    expect(r.said("good", "^hello 2 from good"), "the good guest did not finish", wrong)
+    return wrong, r
+
+
+CASES = [(f"{case.__name__}, {harts} harts", case, harts)
+         for case, counts in ((demo, (1, 3)), (restart, (1, 2)), (smp, (1, 3)), (faults, (2,)),
+                              (bad_images, (2,)))
+         for harts in counts]
+
+
+def machines(build):
+    kernel = os.path.join(build, "hypervisor", "hypervisor.elf")
+    yield Machine("isthmus", [os.path.join(build, "isthmus"), "run"])
+    qemu = next((q for q in QEMU_NAMES if shutil.which(q)), None)
+    if qemu and shutil.which("dtc"):
+        yield Machine("qemu", [sys.executable, os.path.join(HERE, "qemu_run.py"), "--qemu", qemu,
+                               "--kernel", kernel])
+        yield Machine("qemu without Sstc", [sys.executable, os.path.join(HERE, "qemu_run.py"),
+                                            "--qemu", qemu, "--kernel", kernel, "--cpu",
+                                            "rv64,h=true,sstc=false"])
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__)
+    p.add_argument("build")
+    p.add_argument("--only", default="", help="cases whose name contains this")
+    options = p.parse_args()
+    failed = n = 0
+    for machine in machines(options.build):
+        for name, case, harts in CASES:
+            name = f"{machine.name}: {name}"
+            if options.only not in name:
+                continue
+            n += 1
+            wrong, r = case(machine, lambda g: os.path.join(options.build, "guest", g + ".elf"),
+                            harts)
+            if wrong:
+                failed += 1
+                print("\n".join("# " + l[:200] for l in r.text.splitlines()[-60:]
+                                if "@data" not in l))
+                print("# wrong: " + "; ".join(wrong))
+            print(f"{'not ok' if wrong else 'ok'} {n} - {name}", flush=True)
+    print(f"1..{n}")
+    return failed != 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
