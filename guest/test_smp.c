@@ -10,6 +10,7 @@
 #define SHARED_VA 0x1500000000ull
 #define FENCE_ROUNDS 200
 #define FP_ROUNDS 300
+#define OWN_ROUNDS 300
 
 static struct smp {
     struct space space;
@@ -17,7 +18,8 @@ static struct smp {
     uint64_t hello[MAX_CPUS];
     uint64_t ipis[MAX_CPUS];
     uint64_t round, seen[MAX_CPUS];
-    uint64_t fp_errors;
+    uint64_t fp_errors, own_errors;
+    uint32_t allocating;
     bool stop;
 } smp;
 
@@ -76,6 +78,14 @@ static void test_hsm(struct guest *g)
     say("@hsm %d\n", ok);
 }
 
+/* WFI with interrupts off, so that none slips in between the check and the wait. */
+static void take_interrupt(void)
+{
+    __asm__ volatile("wfi" ::: "memory");
+    csr_set(CSR_SSTATUS, SSTATUS_SIE);
+    csr_clear(CSR_SSTATUS, SSTATUS_SIE);
+}
+
 /* Each waits in WFI for an IPI, takes it, and answers vCPU 0. */
 static void take_ipis(struct cpu *cpu)
 {
@@ -83,10 +93,8 @@ static void take_ipis(struct cpu *cpu)
     while (cpu->interrupts < 10) {
         uint64_t before = cpu->interrupts;
 
-        csr_set(CSR_SSTATUS, SSTATUS_SIE);
         while (cpu->interrupts == before)
-            __asm__ volatile("wfi" ::: "memory");
-        csr_clear(CSR_SSTATUS, SSTATUS_SIE);
+            take_interrupt();
         __atomic_store_n(&smp.ipis[cpu->id], cpu->interrupts, __ATOMIC_RELEASE);
     }
 }
@@ -177,6 +185,45 @@ static void test_fp(struct guest *g)
     say("@fp %d\n", all_done(g) && !smp.fp_errors);
 }
 
+/*
+ * Each vCPU changes its own tables, all under one ASID, with no other fence than its own
+ * SFENCE.VMA. It must see neither what another vCPU left in the TLB of a hart nor what it left
+ * itself before it moved to another hart and back.
+ */
+static void read_own(struct cpu *cpu)
+{
+    struct space space;
+    uint64_t *pages[2];
+
+    while (__atomic_exchange_n(&smp.allocating, 1, __ATOMIC_ACQUIRE))
+        guest_yield();
+    space_create(cpu->guest, &space, 3);
+    for (unsigned i = 0; i < 2; i++) {
+        pages[i] = pages_alloc(cpu->guest, 1);
+        *pages[i] = 2 * cpu->id + i;
+    }
+    space_map(cpu->guest, &space, SHARED_VA, (uint64_t)pages[0], PAGE_SIZE, PTE_R);
+    __atomic_store_n(&smp.allocating, 0, __ATOMIC_RELEASE);
+    space_use(&space);
+    for (uint64_t n = 0; n < OWN_ROUNDS; n++) {
+        space_map(cpu->guest, &space, SHARED_VA, (uint64_t)pages[n & 1], PAGE_SIZE, PTE_R);
+        __asm__ volatile("sfence.vma %0, zero" : : "r"(SHARED_VA) : "memory");
+        if (*(volatile uint64_t *)SHARED_VA != 2 * cpu->id + (n & 1))
+            __atomic_fetch_add(&smp.own_errors, 1, __ATOMIC_RELAXED);
+        guest_yield();
+        if (*(volatile uint64_t *)SHARED_VA != 2 * cpu->id + (n & 1))
+            __atomic_fetch_add(&smp.own_errors, 1, __ATOMIC_RELAXED);
+    }
+}
+
+static void test_own(struct guest *g)
+{
+    on_all(g, read_own);
+    read_own(&g->cpus[0]);
+    space_use(&smp.space);
+    say("@own %d\n", all_done(g) && !smp.own_errors);
+}
+
 static void test_timer(struct guest *g)
 {
     struct cpu *cpu = this_cpu();
@@ -187,10 +234,8 @@ static void test_timer(struct guest *g)
     csr_set(CSR_SIE, 1ull << IRQ_STI);
     for (uint64_t n = 1; n <= 20; n++) {
         sbi_call(SBI_TIME, 0, time_now() + g->timebase / 1000, 0, 0, 0, 0);
-        csr_set(CSR_SSTATUS, SSTATUS_SIE);
         while (cpu->interrupts < n)
-            __asm__ volatile("wfi" ::: "memory");
-        csr_clear(CSR_SSTATUS, SSTATUS_SIE);
+            take_interrupt();
     }
     csr_clear(CSR_SIE, 1ull << IRQ_STI);
     elapsed = (time_now() - start) * 1000 / g->timebase;
@@ -211,6 +256,7 @@ int guest_main(struct guest *g)
     test_timer(g);
     test_fence(g);
     test_fp(g);
+    test_own(g);
     say("@done\n");
     return 0;
 }

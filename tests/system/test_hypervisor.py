@@ -105,7 +105,7 @@ def smp(machine, guest, harts):
     wrong = []
     r = machine.run(harts, [f"{guest('test_smp')},name=smp,vcpus=4,memory=16M"])
     expect(r.status == 0, f"exit status {r.status}", wrong)
-    for key in ("hsm", "ipi", "timer", "fence", "fp"):
+    for key in ("hsm", "ipi", "timer", "fence", "fp", "own"):
         expect(r.values("smp", key) == ["1"], key, wrong)
     return wrong, r
 
