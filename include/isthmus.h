@@ -27,6 +27,7 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#pragma GCC visibility push(default)
 
 /* Version of this interface. It is raised when a program built against an older one would break. */
 #define ISTHMUS_ABI 1
@@ -221,6 +222,7 @@ int isthmus_disassemble_file(const char *path,
                              void (*line)(void *opaque, const struct isthmus_line *line),
                              void *opaque);
 
+#pragma GCC visibility pop
 #ifdef __cplusplus
 }
 #endif

@@ -7,6 +7,7 @@ usage: cli.py ISTHMUS CC...   (CC: a compiler for RISC-V with its options)
 import json
 import os
 import pty
+import re
 import select
 import signal
 import struct
@@ -112,6 +113,33 @@ def wrong_command_lines_exit_with_2_and_name_the_option(b):
             (["disasm", "123"], "123"),
     ]:
         expect(b.run(*args), 2, *words)
+
+
+@case
+def every_option_is_in_the_manual_and_completed(b):
+    root = os.path.dirname(os.path.dirname(HERE))
+    manual = open(os.path.join(root, "docs", "isthmus.1"), encoding="utf-8").read()
+    manual = manual.replace("\\-", "-")
+    bash = f"""
+        _init_completion() {{ words=("${{COMP_WORDS[@]}}"); cword=$COMP_CWORD split=false
+                              cur=${{words[cword]}} prev=${{words[cword-1]}}; }}
+        source {os.path.join(root, "cli", "isthmus.bash")}
+        complete_line() {{ COMP_WORDS=("$@") COMP_CWORD=$(($# - 1)) COMPREPLY=()
+                           _isthmus; echo "${{COMPREPLY[@]}}"; }}
+        """
+    commands = re.findall(r"^  ([a-z]+) ", b.run("--help").stdout.decode(), re.M)
+    assert {"run", "demo", "disasm"} <= set(commands)
+    for command in commands:
+        assert f"isthmus {command}" in manual, command
+        options = re.findall(r"^  (--[a-z-]+)", b.run(command, "--help").stdout.decode(), re.M)
+        completed = subprocess.run(["bash", "-c", f"{bash} complete_line {b.isthmus} {command} --"],
+                                   capture_output=True, text=True, check=True).stdout.split()
+        assert options and sorted(completed) == sorted(options), (completed, options)
+        for option in options:
+            assert option in manual, option
+    completed = subprocess.run(["bash", "-c", f"{bash} complete_line {b.isthmus} ''"],
+                               capture_output=True, text=True, check=True).stdout.split()
+    assert sorted(completed) == sorted(commands + ["--help", "--version"]), completed
 
 
 # --- Files ---
