@@ -111,6 +111,20 @@ static int take_deterministic(void *target, const char *value)
     return 0;
 }
 
+static int take_interpreter(void *target, const char *value)
+{
+    (void)value;
+    ((struct run *)target)->config.interpret = true;
+    return 0;
+}
+
+static int take_perf_map(void *target, const char *value)
+{
+    (void)value;
+    ((struct run *)target)->config.perf_map = true;
+    return 0;
+}
+
 static int take_stats(void *target, const char *value)
 {
     ((struct run *)target)->stats = value;
@@ -273,6 +287,9 @@ static const struct option_row options[] = {
      take_console},
     {"--deterministic", NULL, "the same run every time: harts take turns, time from instructions",
      take_deterministic},
+    {"--interpreter", NULL, "do not translate hot code to the host's instructions",
+     take_interpreter},
+    {"--perf-map", NULL, "name translated code for perf, in /tmp/perf-PID.map", take_perf_map},
     {"--stats", "FILE", "write counters as JSON at the end", take_stats},
     {"--timeout", "SECONDS", "stop after so long, with exit status 124", take_timeout},
 };

@@ -20,6 +20,7 @@ struct code_chunk {
 
 struct code_cache {
     const struct isa *isa;
+    const struct translator *translator;
     pthread_mutex_t lock;
     size_t bytes; /* atomic */
     struct code_page *bucket[BUCKETS];
@@ -32,12 +33,13 @@ static const exec_fn exec_of[INSN_COUNT] = {
 #include "isa/insn.def"
 };
 
-struct code_cache *code_cache_new(const struct isa *isa)
+struct code_cache *code_cache_new(const struct isa *isa, const struct translator *translator)
 {
     struct code_cache *c = calloc(1, sizeof(*c));
 
     if (c) {
         c->isa = isa;
+        c->translator = translator;
         pthread_mutex_init(&c->lock, NULL);
     }
     return c;
@@ -69,6 +71,8 @@ void code_collect(struct code_cache *c)
     }
     list_free(c->retired);
     c->retired = NULL;
+    if (c->translator)
+        c->translator->reset(c->translator->opaque);
     __atomic_store_n(&c->bytes, 0, __ATOMIC_RELAXED);
     pthread_mutex_unlock(&c->lock);
 }
@@ -82,9 +86,17 @@ void code_cache_free(struct code_cache *c)
     free(c);
 }
 
+const struct translator *code_translator(const struct code_cache *c)
+{
+    return c->translator;
+}
+
 size_t code_bytes(const struct code_cache *c)
 {
-    return __atomic_load_n(&c->bytes, __ATOMIC_RELAXED);
+    size_t native = c->translator ? c->translator->bytes(c->translator->opaque) : 0;
+    size_t bytes = __atomic_load_n(&c->bytes, __ATOMIC_RELAXED);
+
+    return native > SIZE_MAX - bytes ? SIZE_MAX : bytes + native;
 }
 
 /* Guest memory changes under us: copy and compare it by relaxed doubleword loads. */
@@ -237,14 +249,31 @@ struct block *code_block(struct code_cache *c, struct code_page *page, unsigned 
     if (!b)
         b = chunk_alloc(c, page, sizeof(*b) + (n + 1) * sizeof(struct op));
     if (b && !page->blocks[off / 2]) {
-        b->n = n;
-        b->link[0] = b->link[1] = NULL;
-        b->page = page;
+        *b = (struct block){.page = page, .off = off, .n = n, .first = ops[0].fn};
         memcpy(b->ops, ops, (n + 1) * sizeof(struct op));
+        if (c->translator) {
+            b->native = c->translator->cold;
+            b->cache = c;
+            b->ops[0].fn = exec_warm;
+        }
         __atomic_store_n(&page->blocks[off / 2], b, __ATOMIC_RELEASE);
     }
     pthread_mutex_unlock(&c->lock);
     return b;
+}
+
+/* The first op of a block that may become hot. */
+EXEC(warm)
+{
+    struct block *b = (struct block *)((char *)op - offsetof(struct block, ops));
+    uint8_t heat = __atomic_load_n(&b->heat, __ATOMIC_RELAXED);
+
+    if (heat < CODE_HOT) {
+        __atomic_store_n(&b->heat, heat + 1, __ATOMIC_RELAXED);
+        if (heat + 1 == CODE_HOT)
+            b->cache->translator->translate(b->cache->translator->opaque, b->cache, b);
+    }
+    return b->first(h, op);
 }
 
 const struct op *code_link(struct hart *h, const struct op *op, unsigned taken, uint64_t target)

@@ -21,12 +21,33 @@
 
 enum { BLOCK_MAX = 64 }; /* instructions */
 
+struct code_cache;
+
 struct block {
     struct code_page *page; /* NULL: private, never chained */
+    struct code_cache *cache;
     struct block *link[2];  /* atomic: the blocks of the same page that follow when its last branch
                                is taken (1) or not (0); NULL: not known yet */
+    void *native;           /* atomic: the translator's code for it, see struct translator */
+    exec_fn first;          /* what ops[0].fn is to an interpreter */
+    uint16_t off;           /* of its first instruction in the page */
+    uint8_t heat;           /* atomic: how often it was entered, up to CODE_HOT */
     uint8_t n;              /* instructions; a pseudo-op stands behind the last */
     struct op ops[];
+};
+
+/*
+ * The seam for a translator: hot blocks are handed to it, once each. It may set block->native, to
+ * an address that means something to its own code, and replace ops[0].fn, by which the interpreter
+ * enters the block. Until then native has the value of `cold`.
+ */
+enum { CODE_HOT = 16 };
+struct translator {
+    void *opaque;
+    void *cold;
+    void (*translate)(void *opaque, struct code_cache *c, struct block *b);
+    void (*reset)(void *opaque);       /* forget all: no hart is in a block, none has its address */
+    size_t (*bytes)(void *opaque);     /* held by translations; SIZE_MAX: there is room no more */
 };
 
 struct code_chunk;
@@ -40,9 +61,10 @@ struct code_page {
 
 struct code_cache;
 
-/* NULL: no memory. */
-struct code_cache *code_cache_new(const struct isa *isa);
+/* NULL: no memory. The translator (NULL: none) outlives the cache. */
+struct code_cache *code_cache_new(const struct isa *isa, const struct translator *translator);
 void code_cache_free(struct code_cache *c);
+const struct translator *code_translator(const struct code_cache *c);
 
 /* The code of physical page ppn whose bytes now are [host, host + 4096). NULL: no memory. */
 struct code_page *code_page_get(struct code_cache *c, uint64_t ppn, const uint8_t *host);
@@ -57,7 +79,7 @@ enum { CODE_PRIVATE_SIZE = sizeof(struct block) + (BLOCK_MAX + 1) * sizeof(struc
 struct block *code_private_block(struct code_cache *c, const uint8_t *code, unsigned avail,
                                  unsigned max, void *into);
 
-/* Bytes held by snapshots and blocks. When they are too many, all harts must leave their blocks
+/* Bytes held by snapshots, blocks and translations. When they are too many, all harts must leave their blocks
  * and drop their exec TLBs (mmu_drop_exec), and then one caller frees all by code_collect. */
 size_t code_bytes(const struct code_cache *c);
 void code_collect(struct code_cache *c);

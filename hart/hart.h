@@ -132,6 +132,8 @@ struct hart {
     uint8_t priv;           /* PRV_U, PRV_S or PRV_M */
     bool v;                 /* virtualization mode V */
     bool fp_on, fp_dirty;   /* FS is not Off; FS is Dirty (both levels where V): context.c */
+    uint64_t vpage;         /* translator: address of the page that it executes in */
+    int64_t left_aside;     /* translator: part of left, kept aside to leave at the next block */
     uint64_t f[32];         /* single precision is NaN-boxed */
     uint8_t frm, fflags;    /* fflags lacks what the host FPU still holds: exec/fp.h */
     uint32_t host_fp;       /* the thread's own FPU state while the hart runs */

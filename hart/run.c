@@ -5,7 +5,7 @@
  * cached block may hold (an instruction that straddles two pages, code in a page that PMP divides,
  * the last instructions of a run), and raises exceptions on behalf of exec functions.
  */
-#include "hart/code.h"
+#include "hart/exec/exec.h"
 #include "hart/exec/fp.h"
 #include "hart/hart.h"
 
@@ -142,7 +142,7 @@ enum hart_stop hart_run(struct hart *h, uint64_t n)
         do {
             const struct op *op = enter(h);
             while (op)
-                op = op->fn(h, op);
+                op = OP_FN(op)(h, op);
         } while (h->left > 0 && !h->waiting &&
                  !__atomic_load_n(&h->wait_event, __ATOMIC_RELAXED));
     }

@@ -96,6 +96,9 @@ struct isthmus_config {
     uint32_t slice_ms;      /* of the hypervisor's scheduler; 0: its default */
     bool copy_hypercalls;   /* the hypervisor offers its copy hypercalls, too */
     bool deterministic; /* one thread, time from retired instructions: every run is the same */
+    bool interpret;     /* do not translate hot code to the host's instructions, only interpret */
+    bool perf_map;      /* name translated code for perf, in /tmp/perf-PID.map */
+    uint64_t code_buffer; /* bytes for translated code, 64 KiB to 1 GiB; 0: 64 MiB */
 
     /* Takes messages, one line each without newline. NULL: stderr. */
     void (*log)(void *opaque, enum isthmus_log_level level, const char *text);

@@ -3,6 +3,7 @@
 #include "machine/machine.h"
 
 #include "hart/code.h"
+#include "jit/jit.h"
 #include "hart/window_env.h"
 #include "machine/memmap.h"
 
@@ -152,13 +153,18 @@ static void free_harts(struct machine *m)
     }
 }
 
+#define CODE_BUFFER_DEFAULT (UINT64_C(64) << 20)
+
 /* What harts share, and the harts. */
-static int make_core(struct machine *m)
+static int make_core(struct machine *m, const struct isthmus_config *config)
 {
+    uint64_t buffer = config->code_buffer ? config->code_buffer : CODE_BUFFER_DEFAULT;
     int err = -ENOMEM;
 
     isa_init(&m->isa, UINT32_MAX);
-    m->code = code_cache_new(&m->isa);
+    if (!config->interpret && jit_supported())
+        m->jit = jit_new(&m->isa, buffer & ~UINT64_C(4095), config->perf_map, &m->log);
+    m->code = code_cache_new(&m->isa, m->jit ? jit_translator(m->jit) : NULL);
     m->windows = window_engine_new();
     m->harts = aligned_alloc(64, (m->harts_n * sizeof(*m->harts) + 63) & ~(size_t)63);
     m->retired_before = calloc(m->harts_n, sizeof(*m->retired_before));
@@ -168,6 +174,7 @@ static int make_core(struct machine *m)
         log_error(&m->log, "not enough host memory for %u harts", m->harts_n);
         if (m->code)
             code_cache_free(m->code);
+        jit_free(m->jit);
         window_engine_free(m->windows);
         free(m->harts);
         free(m->retired_before);
@@ -179,6 +186,7 @@ static void free_core(struct machine *m)
 {
     free_harts(m);
     code_cache_free(m->code);
+    jit_free(m->jit);
     window_engine_free(m->windows);
     free(m->harts);
     free(m->retired_before);
@@ -212,7 +220,7 @@ static int make(struct machine *m, const struct isthmus_config *config)
     err = mem_init(&m->mem, RAM_BASE, memory, ROM_BASE, ROM_SIZE, &m->log);
     if (err)
         goto no_mem;
-    err = make_core(m);
+    err = make_core(m, config);
     if (err)
         goto no_core;
     clock_init(&m->clock, m->deterministic);

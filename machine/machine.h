@@ -41,6 +41,7 @@ struct machine {
 
     struct mem mem;
     struct isa isa;
+    struct jit *jit; /* NULL: interpret */
     struct code_cache *code;
     struct window_engine *windows;
     struct hart *harts;

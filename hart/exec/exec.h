@@ -16,6 +16,9 @@
 #include "hart/code.h"
 #include "hart/hart.h"
 
+/* A translator replaces the function of a block's first op while harts run. */
+#define OP_FN(op) __atomic_load_n(&(op)->fn, __ATOMIC_RELAXED)
+
 #define EXEC(id) const struct op *exec_##id(struct hart *h, const struct op *op)
 
 #if defined(__OPTIMIZE__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) &&   \
@@ -24,7 +27,7 @@
 #define GO(o)                                                                                      \
     do {                                                                                           \
         const struct op *go_ = (o);                                                                \
-        return go_->fn(h, go_);                                                                    \
+        return OP_FN(go_)(h, go_);                                                                  \
     } while (0)
 #else
 #define GO(o) return (o)
@@ -52,6 +55,7 @@
 #include "isa/insn.def"
 /* Pseudo-ops: a reserved encoding; the end of a block that runs on. */
 EXEC(illegal);
+EXEC(warm);       /* the first op of a block that may become hot */
 EXEC(block_end);  /* to the next block of the page, by its link */
 EXEC(block_exit); /* the context may have changed: look the next block up */
 

@@ -52,7 +52,7 @@ EXEC(mret)
     if (h->priv != PRV_M)
         return hart_illegal(h, op);
     hart_mret(h);
-    LEAVE;
+    return NULL;
 }
 
 EXEC(sret)
@@ -60,7 +60,7 @@ EXEC(sret)
     if (!supervisor_may(h, MSTATUS_TSR, HSTATUS_VTSR))
         return refuse(h, op);
     hart_sret(h);
-    LEAVE;
+    return NULL;
 }
 
 /* With TW or VTW the time limit is zero: they trap always. Likewise in user mode. */

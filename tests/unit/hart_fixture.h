@@ -63,7 +63,7 @@ static inline int setup(void **state)
     clock.opaque = &f->time;
     isa_init(&f->isa, UINT32_MAX);
     assert_int_equal(mem_init(&f->mem, RAM, RAM_SIZE, 0x1000, 0x1000, NULL), 0);
-    f->code = code_cache_new(&f->isa);
+    f->code = code_cache_new(&f->isa, NULL);
     assert_non_null(f->code);
     assert_int_equal(hart_init(&f->hart, 0, &f->isa, &f->mem, f->code, clock), 0);
     hart_reset(&f->hart, RAM);

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The translator: hot blocks of decoded code to the host's instructions.
+ *
+ * It stands on the seam in hart/code.h. A translation does what the interpreter does with the same
+ * block, instruction for instruction: the same charge of instructions at a block's entry, the same
+ * precise state at every trap, the same look at events. So the two may take turns at any block,
+ * and a deterministic run is the same with and without it.
+ *
+ * Hosts: x86-64 with BMI2. Elsewhere the interpreter does all.
+ */
+#ifndef JIT_JIT_H
+#define JIT_JIT_H
+
+#include "hart/code.h"
+
+struct jit;
+
+struct jit_counters {
+    uint64_t blocks, bytes; /* translated since the last reset, and all their code */
+    uint64_t resets;
+};
+
+/* True where this host can run translations. */
+bool jit_supported(void);
+/* A translator with room for `bytes` of code (a multiple of 4096, at least 64 KiB) for guests
+ * that isa decodes. perf_map: write /tmp/perf-PID.map, so that perf names translated blocks. NULL
+ * after logging why. */
+struct jit *jit_new(const struct isa *isa, size_t bytes, bool perf_map, const struct log *log);
+void jit_free(struct jit *jit);
+const struct translator *jit_translator(struct jit *jit);
+struct jit_counters jit_counters(const struct jit *jit);
+
+#endif

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Translation of the ends of blocks. Inside the page a block is followed by a plain jump, to its
+ * translation where there is one already and through block->native where not; a jump backward
+ * looks at wait_event first, so that no loop runs past an event. To other pages, and for computed
+ * targets, the exec TLB is looked up inline as code_next() does.
+ */
+#include "jit/jit_internal.h"
+
+#define EMIT(name)                                                                                 \
+    static void emit_##name(struct trans *t, const struct op *op, const struct insn *in)
+
+/* To the exit for offset off if an event waits. */
+static void check_events(struct trans *t, uint32_t off)
+{
+    struct asm_ *a = &t->a;
+    fixup quiet;
+
+    alu_mi(a, 0, ALU_CMP, RBP, HART(wait_event), 0);
+    quiet = jcc(a, CC_E);
+    mov_ri(a, RCX, off);
+    patch(a, jmp(a), t->jit->thunks.exit_offset);
+    patch_here(a, quiet);
+}
+
+static void goto_in_page(struct trans *t, uint32_t off)
+{
+    struct asm_ *a = &t->a;
+    struct block *to = off == t->block->off ? t->block
+                                            : code_block(t->cache, t->block->page, off);
+    void *native = to == t->block ? t->entry
+                   : to           ? __atomic_load_n(&to->native, __ATOMIC_ACQUIRE)
+                                  : NULL;
+
+    if (off <= t->block->off)
+        check_events(t, off);
+    if (!to) { /* an instruction over two pages is not for blocks */
+        mov_ri(a, RCX, off);
+        patch(a, jmp(a), t->jit->thunks.exit_offset);
+    } else if (native != t->jit->thunks.cold) {
+        patch(a, jmp(a), native);
+    } else {
+        mov_ri(a, RCX, (uint64_t)(uintptr_t)to);
+        op_rm(a, 0, 0xff, 4, RCX, offsetof(struct block, native)); /* jmp [rcx + native] */
+    }
+}
+
+void emit_goto_rax(struct trans *t)
+{
+    struct asm_ *a = &t->a;
+    fixup miss;
+
+    mov_rr(a, RCX, RAX);
+    shift_ri(a, W, SHIFT_SHR, RCX, PAGE_SHIFT);
+    alu_ri(a, 0, ALU_AND, RCX, TLB_EXEC_ENTRIES - 1);
+    shift_ri(a, 0, SHIFT_SHL, RCX, 4);
+    alu_rm(a, W, ALU_ADD, RCX, RBP, HART(xbank));
+    mov_rr(a, RDX, RAX);
+    alu_ri(a, W, ALU_AND, RDX, -PAGE_SIZE);
+    alu_rm(a, W, ALU_CMP, RDX, RCX, offsetof(struct tlb_bank, exec[0].tag));
+    patch(a, jcc(a, CC_NE), t->jit->thunks.exit_pc);
+    alu_mi(a, 0, ALU_CMP, RBP, HART(wait_event), 0);
+    patch(a, jcc(a, CC_NE), t->jit->thunks.exit_pc);
+    mov_mr(a, RBP, HART(vpage), RDX);
+    mov_rm(a, RDX, RCX, offsetof(struct tlb_bank, exec[0].page));
+    alu_ri(a, 0, ALU_AND, RAX, PAGE_SIZE - 2);
+    op_rx(a, W, 0x8b, RCX, RDX, RAX, 2, offsetof(struct code_page, blocks));
+    op_rr(a, W, 0x85, RCX, RCX);
+    miss = jcc(a, CC_E);
+    op_rm(a, 0, 0xff, 4, RCX, offsetof(struct block, native));
+    patch_here(a, miss);
+    mov_rr(a, RCX, RAX);
+    patch(a, jmp(a), t->jit->thunks.exit_offset);
+}
+_Static_assert(sizeof(struct tlb_exec) == 16, "the index is the page number times 16");
+
+void emit_goto(struct trans *t, int64_t off)
+{
+    t->done = true;
+    if (off >= 0 && off < PAGE_SIZE) {
+        goto_in_page(t, (uint32_t)off);
+        return;
+    }
+    mov_rm(&t->a, RAX, RBP, HART(vpage));
+    alu_ri(&t->a, W, ALU_ADD, RAX, (int32_t)off);
+    emit_goto_rax(t);
+}
+
+static void branch(struct trans *t, const struct op *op, const struct insn *in, enum cond cc)
+{
+    int64_t here = t->block->off + op->off;
+    fixup taken;
+
+    emit_compare(t, in->rs1, in->rs2);
+    taken = jcc(&t->a, cc);
+    emit_goto(t, here + op->len);
+    patch_here(&t->a, taken);
+    emit_goto(t, here + in->imm);
+}
+
+#define BRANCH(name, cc)                                                                           \
+    EMIT(name)                                                                                     \
+    {                                                                                              \
+        branch(t, op, in, cc);                                                                     \
+    }
+BRANCH(beq, CC_E)
+BRANCH(bne, CC_NE)
+BRANCH(blt, CC_L)
+BRANCH(bge, CC_GE)
+BRANCH(bltu, CC_B)
+BRANCH(bgeu, CC_AE)
+
+/* rd = address behind op */
+static void link(struct trans *t, const struct op *op, unsigned rd)
+{
+    unsigned d = define(rd, RCX);
+
+    if (!rd)
+        return;
+    mov_rm(&t->a, d, RBP, HART(vpage));
+    alu_ri(&t->a, W, ALU_ADD, d, t->block->off + op->off + op->len);
+    defined(t, rd, d);
+}
+
+EMIT(jal)
+{
+    link(t, op, in->rd);
+    emit_goto(t, (int64_t)t->block->off + op->off + in->imm);
+}
+
+EMIT(jalr)
+{
+    load_reg(t, RAX, in->rs1);
+    if (in->imm)
+        alu_ri(&t->a, W, ALU_ADD, RAX, in->imm);
+    if (in->imm & 1 || in->rs1)
+        alu_ri(&t->a, W, ALU_AND, RAX, -2);
+    link(t, op, in->rd);
+    emit_goto_rax(t);
+    t->done = true;
+}
+
+#define ROW(id) [INSN_##id] = emit_##id
+const emit_fn jit_emit_jump[INSN_COUNT] = {
+    ROW(beq), ROW(bne), ROW(blt), ROW(bge), ROW(bltu), ROW(bgeu), ROW(jal), ROW(jalr),
+};

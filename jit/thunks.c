@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: MIT */
+/* The code that all translations share: the way in from C, the ways out, and the call of an
+ * interpreter's function. Written once, at the start of the buffer. */
+#include "jit/jit_internal.h"
+
+const int8_t jit_host_of[33] = {
+    NOT_MAPPED, NOT_MAPPED, RBX,        NOT_MAPPED, NOT_MAPPED, NOT_MAPPED, NOT_MAPPED,
+    NOT_MAPPED, R12,        R13,        RDI,        RSI,        R8,         R9,
+    R10,        R11,        R14,        NOT_MAPPED, NOT_MAPPED, NOT_MAPPED, NOT_MAPPED,
+    NOT_MAPPED, NOT_MAPPED, NOT_MAPPED, NOT_MAPPED, NOT_MAPPED, NOT_MAPPED, NOT_MAPPED,
+    NOT_MAPPED, NOT_MAPPED, NOT_MAPPED, NOT_MAPPED, NOT_MAPPED};
+
+static const uint8_t callee_saved[] = {RBP, RBX, R12, R13, R14, R15};
+enum { FRAME_PAD = 8 }; /* with six pushes and the return address: aligned to 16 */
+
+static void push(struct asm_ *a, unsigned r)
+{
+    put_rex(a, 0, 0, 0, r);
+    put8(a, 0x50 | (r & 7));
+}
+
+static void pop(struct asm_ *a, unsigned r)
+{
+    put_rex(a, 0, 0, 0, r);
+    put8(a, 0x58 | (r & 7));
+}
+
+static void load_mapped(struct asm_ *a)
+{
+    for (unsigned r = 0; r < 32; r++)
+        if (jit_host_of[r] != NOT_MAPPED)
+            mov_rm(a, (unsigned)jit_host_of[r], RBP, XREG(r));
+}
+
+static void save_mapped(struct asm_ *a)
+{
+    for (unsigned r = 0; r < 32; r++)
+        if (jit_host_of[r] != NOT_MAPPED)
+            mov_mr(a, RBP, XREG(r), (unsigned)jit_host_of[r]);
+}
+
+/* hart.left as a C function shall see it. */
+static void save_left(struct asm_ *a)
+{
+    alu_rm(a, W, ALU_ADD, R15, RBP, HART(left_aside));
+    mov_mr(a, RBP, HART(left), R15);
+    mov_mi(a, RBP, HART(left_aside), 0);
+}
+
+static void ret(struct asm_ *a)
+{
+    put8(a, 0xc3);
+}
+
+/* void enter(struct hart *h, void *native) */
+static void make_enter(struct asm_ *a)
+{
+    for (unsigned i = 0; i < sizeof(callee_saved); i++)
+        push(a, callee_saved[i]);
+    alu_ri(a, W, ALU_SUB, RSP, FRAME_PAD);
+    lea(a, W, RBP, RDI, offsetof(struct hart, x[16]));
+    mov_rr(a, RAX, RSI);
+    mov_rm(a, R15, RBP, HART(left));
+    load_mapped(a);
+    op_rr(a, 0, 0xff, 4, RAX); /* jmp rax */
+}
+
+/* Back to C; everything is in memory. */
+static uint8_t *make_leave(struct asm_ *a)
+{
+    uint8_t *here = asm_here(a);
+
+    alu_ri(a, W, ALU_ADD, RSP, FRAME_PAD);
+    for (unsigned i = sizeof(callee_saved); i-- > 0;)
+        pop(a, callee_saved[i]);
+    ret(a);
+    return here;
+}
+
+static void make_exits(struct asm_ *a, struct thunks *th, const uint8_t *leave)
+{
+    th->cold = asm_here(a);
+    op_rm(a, 0, 0x0fb7, RCX, RCX, offsetof(struct block, off)); /* movzx ecx, word */
+    th->exit_offset = asm_here(a);
+    mov_rr(a, RAX, RCX);
+    alu_rm(a, W, ALU_ADD, RAX, RBP, HART(vpage));
+    th->exit_pc = asm_here(a);
+    mov_mr(a, RBP, HART(pc), RAX);
+    save_mapped(a);
+    save_left(a);
+    patch(a, jmp(a), leave);
+}
+
+/* Called with rax: struct op, ecx: the block's offset. Returns to the caller after the op, or
+ * leaves where it took a trap. Where an event came up, left is put aside, so that the next block's
+ * charge fails and it leaves there: just where the interpreter would look. */
+static void make_fallback(struct asm_ *a, struct thunks *th, const uint8_t *leave)
+{
+    fixup trapped, quiet;
+
+    th->fallback = asm_here(a);
+    alu_ri(a, W, ALU_SUB, RSP, 8);
+    save_mapped(a);
+    save_left(a);
+    alu_rm(a, W, ALU_ADD, RCX, RBP, HART(vpage));
+    mov_mr(a, RBP, HART(pc), RCX);
+    lea(a, W, RDI, RBP, -(int32_t)offsetof(struct hart, x[16]));
+    mov_rr(a, RSI, RAX);
+    op_rm(a, 0, 0xff, 2, RSI, offsetof(struct op, fn)); /* call [rsi + fn] */
+    op_rr(a, W, 0x85, RAX, RAX);
+    trapped = jcc(a, CC_E);
+    load_mapped(a);
+    mov_rm(a, R15, RBP, HART(left));
+    alu_mi(a, 0, ALU_CMP, RBP, HART(wait_event), 0);
+    quiet = jcc(a, CC_E);
+    mov_mr(a, RBP, HART(left_aside), R15);
+    mov_ri(a, R15, 0);
+    patch_here(a, quiet);
+    alu_ri(a, W, ALU_ADD, RSP, 8);
+    ret(a);
+    patch_here(a, trapped);
+    alu_ri(a, W, ALU_ADD, RSP, 16);
+    patch(a, jmp(a), leave);
+}
+
+void jit_make_thunks(struct jit *jit, struct asm_ *a)
+{
+    uint8_t *leave;
+
+    jit->thunks.enter = (void (*)(struct hart *, void *))(uintptr_t)asm_here(a);
+    make_enter(a);
+    leave = make_leave(a);
+    make_exits(a, &jit->thunks, leave);
+    make_fallback(a, &jit->thunks, leave);
+}
