@@ -39,7 +39,9 @@ void *memmove(void *to, const void *from, size_t n)
     uint8_t *d = to;
     const uint8_t *s = from;
 
-    if (d <= s || d >= s + n) {
+    if (d + n <= s || s + n <= d)
+        return memcpy(to, from, n);
+    if (d < s) {
         for (size_t i = 0; i < n; i++)
             d[i] = s[i];
     } else {
