@@ -176,16 +176,43 @@ static bool take_lines(const struct bench *b, struct bench_samples *s, enum benc
     return true;
 }
 
-static bool run_round(const struct bench *b, struct bench_samples *s, const char *image, bool qemu,
-                      char *why, unsigned size)
+/* The paths of what a bench runs. */
+struct files {
+    char *image, *hosted, *hypervisor;
+};
+
+/* Take the lines of guests: "[NAME] @...". */
+static bool take_guest_lines(const struct bench *b, struct bench_samples *s, char *text, char *why,
+                             size_t size)
 {
-    char *text = bench_on_isthmus(image, b->memory, why, size);
+    char *save, *line;
+
+    for (line = strtok_r(text, "\r\n", &save); line; line = strtok_r(NULL, "\r\n", &save)) {
+        char *at = *line == '[' ? strstr(line, "] @") : NULL;
+
+        if (at && !b->line(s, BENCH_ISTHMUS, at + 3)) {
+            snprintf(why, size, "%s", line);
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool run_round(const struct bench *b, struct bench_samples *s, const struct files *f,
+                      bool qemu, char *why, unsigned size)
+{
+    char *text = bench_on_isthmus(f->image, b->memory, why, size);
     bool good = text && take_lines(b, s, BENCH_ISTHMUS, text, why, size);
 
     free(text);
     if (good && qemu) {
-        text = bench_on_qemu(image, b->memory, why, size);
+        text = bench_on_qemu(f->image, b->memory, why, size);
         good = text && take_lines(b, s, BENCH_QEMU, text, why, size);
+        free(text);
+    }
+    if (good && f->hosted) {
+        text = bench_hosted(f->hosted, f->hypervisor, why, size);
+        good = text && take_guest_lines(b, s, text, why, size);
         free(text);
     }
     if (good && b->host)
@@ -193,16 +220,16 @@ static bool run_round(const struct bench *b, struct bench_samples *s, const char
     return good;
 }
 
-/* All rounds of one bench. Result: NULL, or what went wrong, in why. */
-static const char *run_bench(const struct bench *b, unsigned rounds, const char *image,
-                             struct bench_report *r, char *why, unsigned size)
+/* All rounds of one bench. Result: false, and what went wrong in why. */
+static bool run_bench(const struct bench *b, unsigned rounds, const struct files *f,
+                      struct bench_report *r, char *why, unsigned size)
 {
     struct bench_samples *s = calloc(1, sizeof(*s));
     bool qemu = bench_have_qemu(), good = s;
 
     snprintf(why, size, "not enough memory");
     for (unsigned i = 0; i < rounds && good; i++)
-        good = run_round(b, s, image, qemu, why, size);
+        good = run_round(b, s, f, qemu, why, size);
     if (good && *s->differs) {
         snprintf(why, size, "%s: the results differ between machines", s->differs);
         good = false;
@@ -210,27 +237,32 @@ static const char *run_bench(const struct bench *b, unsigned rounds, const char 
     if (good)
         b->rows(s, r);
     free(s);
-    return good ? NULL : why;
+    return good;
 }
 
 static int run_named(const struct bench *b, unsigned rounds, struct bench_report *r,
                      char *(*find)(const char *name), void (*complain)(const char *fmt, ...))
 {
-    char *image = find(b->image), why[512];
-    const char *failed;
+    struct files f = {.image = find(b->image)};
+    char why[512];
+    bool good = f.image;
 
-    if (!image)
-        return 1;
-    if (!r->rows)
+    if (good && b->hosted) {
+        f.hosted = find(b->hosted);
+        f.hypervisor = f.hosted ? find("hypervisor/hypervisor.elf") : NULL;
+        good = f.hypervisor;
+    }
+    if (good && !r->rows)
         printf("%s: %s\n%-22s %10s %12s %-5s %-14s %12s %8s\n", b->name, b->help, "name", "size",
                "value", "unit", "peer", "peer value", "ratio");
-    failed = run_bench(b, rounds, image, r, why, sizeof(why));
-    free(image);
-    if (failed)
-        complain("bench %s: %s", b->name, failed);
-    else if (!r->rows)
+    if (good && !(good = run_bench(b, rounds, &f, r, why, sizeof(why))))
+        complain("bench %s: %s", b->name, why);
+    if (good && !r->rows)
         printf("\n");
-    return failed != NULL;
+    free(f.image);
+    free(f.hosted);
+    free(f.hypervisor);
+    return !good;
 }
 
 int bench_main(const char *name, bool json, unsigned rounds, char *(*find)(const char *name),

@@ -25,6 +25,8 @@ struct bench {
     const char *help;
     const char *image; /* in the build tree */
     uint64_t memory;   /* bytes of the machine */
+    const char *hosted; /* a program of two guests, holder and peer, of the reference hypervisor, on
+                           isthmus only; what it prints that counts begins with @. NULL: none */
     /* Take a line that the program printed. Result: false where it cannot be read. */
     bool (*line)(struct bench_samples *s, enum bench_side side, const char *line);
     /* Measure the host's side once, in this process. NULL: there is none. */
@@ -58,6 +60,9 @@ void bench_row(struct bench_report *r, struct bench_row row);
 
 /* Seconds of a clock that only goes forward. */
 double bench_seconds(void);
+
+/* A window of this size is between the two guests of bench.hosted. */
+#define BENCH_HOSTED_WINDOW (UINT64_C(17) << 20)
 
 /* The command: run the named bench, or all where name is NULL, with `rounds` rounds, and print a
  * table or a JSON object. find gives the path of an image (malloc'ed, or NULL after complaining).

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * copy: put and get between two guests against the ways there are without them, and against memcpy
- * of this process; the cost of a small one; and its cost as windows and guests become many.
+ * copy: put and get between two guests against memcpy of this process, against the reference
+ * hypervisor's copy call and against two copies through a shared region; the cost of a small one;
+ * and its cost as windows and guests become many.
  */
 #include "bench/bench.h"
 
@@ -16,9 +17,16 @@ enum { SIZE_MIN_LOG2 = 6, SIZE_MAX_LOG2 = 24 };
 static bool line(struct bench_samples *s, enum bench_side side, const char *text)
 {
     uint64_t a, b, c, d;
-    char way[16];
+    char way[32];
+    double ns;
 
-    if (sscanf(text, "copy %15s %" SCNu64 " %" SCNu64 " %" SCNu64, way, &a, &b, &c) == 4) {
+    if (sscanf(text, "row %31s %" SCNu64 " %lf", way, &a, &ns) == 3) {
+        bench_add(s, side, (double)a / ns * 1e3, "%s %" PRIu64, way, a);
+        return true;
+    }
+    if (!strcmp(text, "done"))
+        return true;
+    if (sscanf(text, "copy %31s %" SCNu64 " %" SCNu64 " %" SCNu64, way, &a, &b, &c) == 4) {
         bench_add(s, side, (double)a * (double)b / ((double)c * 1e-7) * 1e-6, "%s %" PRIu64, way,
                   a); /* MB/s */
         bench_add(s, side, (double)c * 100 / (double)b, "%s %" PRIu64 " ns", way, a);
@@ -28,7 +36,7 @@ static bool line(struct bench_samples *s, enum bench_side side, const char *text
         bench_add(s, side, (double)b * 100 / (double)a, "loop ns");
         return true;
     }
-    if (sscanf(text, "%15s %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64, way, &a, &b, &c, &d) == 5) {
+    if (sscanf(text, "%31s %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64, way, &a, &b, &c, &d) == 5) {
         bench_add(s, side, (double)c * 100 / (double)b, "%s %" PRIu64 " turn", way, a);
         bench_add(s, side, (double)d * 100 / (double)b, "%s %" PRIu64 " one", way, a);
         return true;
@@ -110,7 +118,8 @@ static void rows(const struct bench_samples *s, struct bench_report *r)
 
     for (unsigned w = 0; w < 2; w++) {
         transfer_rows(s, r, ways[w], "host memcpy", BENCH_HOST, "memcpy");
-        transfer_rows(s, r, ways[w], "two-copy", BENCH_ISTHMUS, "two-copy");
+        transfer_rows(s, r, ways[w], "hypercall", BENCH_ISTHMUS, w ? "hypercalls-get" : "hypercalls-put");
+        transfer_rows(s, r, ways[w], "two-copy", BENCH_ISTHMUS, "shared-two-copies");
     }
     transfer_rows(s, r, "two-copy", "qemu two-copy", BENCH_QEMU, "two-copy");
     for (unsigned w = 0; w < 2; w++) {
@@ -131,6 +140,7 @@ const struct bench bench_copy = {
     .help = "between guests; size: bytes, or how many windows or guests",
     .image = "bench/bench_copy.elf",
     .memory = UINT64_C(512) << 20,
+    .hosted = "guest/bench_copy.elf",
     .line = line,
     .host = host,
     .rows = rows,

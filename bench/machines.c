@@ -19,7 +19,7 @@
 
 extern char **environ;
 
-enum { SECONDS_MAX = 300 };
+enum { SECONDS_MAX = 300, LOG_MAX = 256 };
 
 static void take_output(void *opaque, const void *bytes, size_t n)
 {
@@ -31,28 +31,26 @@ static void take_log(void *opaque, enum isthmus_log_level level, const char *tex
     char *why = opaque;
 
     if (level == ISTHMUS_LOG_ERROR)
-        snprintf(why, 256, "%s", text);
+        snprintf(why, LOG_MAX, "%s", text);
 }
 
-char *bench_on_isthmus(const char *image, uint64_t memory, char *why, unsigned size)
+/* Run a machine to its end and give back what it printed. */
+static char *run_to_end(struct isthmus_config config, char *why, unsigned size)
 {
-    char *text = NULL, log[256] = "";
+    char *text = NULL, log[LOG_MAX] = "";
     size_t length;
     FILE *out = open_memstream(&text, &length);
-    struct isthmus_config config = {
-        .abi = ISTHMUS_ABI,
-        .memory = memory,
-        .bios = "none",
-        .kernel = image,
-        .output = take_output,
-        .output_opaque = out,
-        .log = take_log,
-        .log_opaque = log,
-    };
     struct isthmus_limits limits = {.nanoseconds = SECONDS_MAX * UINT64_C(1000000000)};
-    struct isthmus *m = out ? isthmus_new(&config, NULL) : NULL;
-    bool ended = m && isthmus_run(m, &limits) == ISTHMUS_STOP_EXIT && !isthmus_exit_code(m);
+    struct isthmus *m;
+    bool ended;
 
+    config.abi = ISTHMUS_ABI;
+    config.output = take_output;
+    config.output_opaque = out;
+    config.log = take_log;
+    config.log_opaque = log;
+    m = out ? isthmus_new(&config, NULL) : NULL;
+    ended = m && isthmus_run(m, &limits) == ISTHMUS_STOP_EXIT && !isthmus_exit_code(m);
     if (ended)
         isthmus_output_flush(m);
     isthmus_free(m);
@@ -63,6 +61,33 @@ char *bench_on_isthmus(const char *image, uint64_t memory, char *why, unsigned s
     snprintf(why, size, "isthmus: %s %s", *log ? log : "the program failed:", text ? text : "");
     free(text);
     return NULL;
+}
+
+char *bench_on_isthmus(const char *image, uint64_t memory, char *why, unsigned size)
+{
+    return run_to_end((struct isthmus_config){.memory = memory, .bios = "none", .kernel = image},
+                      why, size);
+}
+
+char *bench_hosted(const char *image, const char *hypervisor, char *why, unsigned size)
+{
+    enum { MIB = 1 << 20 };
+    const struct isthmus_guest guests[] = {
+        {.image = image, .name = "holder", .memory = 64 * MIB},
+        {.image = image, .name = "peer", .memory = 64 * MIB},
+    };
+    const struct isthmus_window windows[] = {
+        {"holder", "peer", ISTHMUS_WINDOW_R | ISTHMUS_WINDOW_W, 1, BENCH_HOSTED_WINDOW},
+    };
+
+    return run_to_end((struct isthmus_config){.memory = 256 * MIB,
+                                              .hypervisor = hypervisor,
+                                              .guests = guests,
+                                              .guests_n = 2,
+                                              .windows = windows,
+                                              .windows_n = 1,
+                                              .copy_hypercalls = true},
+                      why, size);
 }
 
 bool bench_have_qemu(void)

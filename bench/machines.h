@@ -11,5 +11,7 @@
 char *bench_on_isthmus(const char *image, uint64_t memory, char *why, unsigned size);
 char *bench_on_qemu(const char *image, uint64_t memory, char *why, unsigned size);
 bool bench_have_qemu(void);
+/* Run guests "holder" and "peer" of an image on the reference hypervisor. Result as above. */
+char *bench_hosted(const char *image, const char *hypervisor, char *why, unsigned size);
 
 #endif
