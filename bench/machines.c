@@ -79,6 +79,8 @@ char *bench_hosted(const char *image, const char *hypervisor, char *why, unsigne
     const struct isthmus_window windows[] = {
         {"holder", "peer", ISTHMUS_WINDOW_R | ISTHMUS_WINDOW_W, 1, BENCH_HOSTED_WINDOW},
     };
+    const char *const names[] = {"holder", "peer"};
+    const struct isthmus_shared shared[] = {{.guests = names, .guests_n = 2, .size = 64 << 10}};
 
     return run_to_end((struct isthmus_config){.memory = 256 * MIB,
                                               .hypervisor = hypervisor,
@@ -86,6 +88,8 @@ char *bench_hosted(const char *image, const char *hypervisor, char *why, unsigne
                                               .guests_n = 2,
                                               .windows = windows,
                                               .windows_n = 1,
+                                              .shared = shared,
+                                              .shared_n = 1,
                                               .copy_hypercalls = true},
                       why, size);
 }
