@@ -131,11 +131,14 @@ struct hart {
     uint32_t wait_event;    /* atomic: EVENT_* */
     uint8_t priv;           /* PRV_U, PRV_S or PRV_M */
     bool v;                 /* virtualization mode V */
-    bool fp_on, fp_dirty;   /* FS is not Off; FS is Dirty (both levels where V): context.c */
+    bool fp_on;             /* FS is not Off: context.c */
+    /* Side by side, so that a translator compares them at once: */
+    bool fp_dirty __attribute__((aligned(2))); /* FS is Dirty (both levels where V): context.c */
+    uint8_t frm;
+    uint8_t fflags;         /* lacks what the host FPU still holds: exec/fp.c */
     uint64_t vpage;         /* translator: address of the page that it executes in */
     int64_t left_aside;     /* translator: part of left, kept aside to leave at the next block */
     uint64_t f[32];         /* single precision is NaN-boxed */
-    uint8_t frm, fflags;    /* fflags lacks what the host FPU still holds: exec/fp.h */
     uint32_t host_fp;       /* the thread's own FPU state while the hart runs */
 
     uint64_t instret_end; /* minstret-to-be when left reaches 0 */

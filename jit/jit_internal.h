@@ -51,6 +51,7 @@ struct jit {
     size_t code_start;  /* behind the thunks */
     size_t code, data;  /* atomic; code grows up from code_start, data grows down from size */
     bool full;          /* atomic */
+    bool has_fma;
     struct thunks thunks;
     struct jit_counters counters;
     FILE *perf_map;
@@ -61,7 +62,7 @@ struct fallback_op {
     struct op op, stop;
 };
 
-enum { STUBS_MAX = 3 * BLOCK_MAX, STUB_FROM_MAX = 3 };
+enum { STUBS_MAX = 3 * BLOCK_MAX, STUB_FROM_MAX = 6 };
 
 /* The slow way of one instruction, written behind the block. */
 struct stub {
@@ -104,6 +105,8 @@ void stub_resume(struct trans *t, struct stub *s);
 void emit_fallback(struct trans *t, const struct op *op);
 /* Compare guest registers, for a condition code. */
 void emit_compare(struct trans *t, unsigned rs1, unsigned rs2);
+/* To s where the flag of the hart, fp_on or fp_dirty, is false. */
+void fp_guard_flag(struct trans *t, struct stub *s, int32_t flag);
 /* Go on at offset off from the page's start; it may be outside the page. */
 void emit_goto(struct trans *t, int64_t off);
 /* Go on at the address in rax, even. */

@@ -94,18 +94,11 @@ STORE(sd, 8, 0, W, 0x89)
 
 /* --- FP loads and stores: as integers; FS must be Dirty already for what changes f registers --- */
 
-static void fp_guard(struct trans *t, struct stub *s, int32_t flag)
-{
-    op_rm(&t->a, 0, 0x80, ALU_CMP, RBP, flag); /* cmp byte [flag], 0 */
-    put8(&t->a, 0);
-    stub_from(s, jcc(&t->a, CC_E));
-}
-
 EMIT(fld)
 {
     struct stub *s = stub_new(t, op);
 
-    fp_guard(t, s, HART(fp_dirty));
+    fp_guard_flag(t, s, HART(fp_dirty));
     translate_address(t, in, in->imm, 8, LOADS, s);
     mov_rm(&t->a, RAX, RAX, 0);
     mov_mr(&t->a, RBP, FREG(in->rd), RAX);
@@ -116,7 +109,7 @@ EMIT(flw)
 {
     struct stub *s = stub_new(t, op);
 
-    fp_guard(t, s, HART(fp_dirty));
+    fp_guard_flag(t, s, HART(fp_dirty));
     translate_address(t, in, in->imm, 4, LOADS, s);
     op_rm(&t->a, 0, 0x8b, RAX, RAX, 0);
     mov_mr(&t->a, RBP, FREG(in->rd), RAX);
@@ -130,7 +123,7 @@ static void fp_store(struct trans *t, const struct op *op, const struct insn *in
 {
     struct stub *s = stub_new(t, op);
 
-    fp_guard(t, s, HART(fp_on));
+    fp_guard_flag(t, s, HART(fp_on));
     translate_address(t, in, in->imm, size, STORES, s);
     mov_rm(&t->a, RDX, RBP, FREG(in->rs2));
     op_rm(&t->a, flags, 0x89, RDX, RAX, 0);

@@ -239,6 +239,9 @@ struct jit *jit_new(const struct isa *isa, size_t bytes, bool perf_map, const st
     jit->isa = isa;
     jit->log = log;
     jit->size = bytes;
+#ifdef __x86_64__
+    jit->has_fma = __builtin_cpu_supports("fma");
+#endif
     pthread_mutex_init(&jit->lock, NULL);
     err = map_buffer(jit);
     if (err) {
