@@ -28,8 +28,10 @@ static descriptor_word *open_handle(struct window_hart *wh, const struct window_
     uint64_t index = handle & IGH_INDEX_MASK;
     uint64_t key = (handle >> IGH_KEY_SHIFT) & IGC_KEY_MASK;
     descriptor_word *words = window_lock(wh, index);
+    bool valid = words && handle_valid(word_read(words, IGD_CTL), key);
+    bool fits = words && plays(words, domain_of(by), role);
 
-    if (words && (handle_valid(word_read(words, IGD_CTL), key) & plays(words, domain_of(by), role)))
+    if (valid && fits)
         return words;
     window_unlock(wh, index);
     return NULL;
