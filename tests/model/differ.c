@@ -489,13 +489,28 @@ static bool fence_each(struct differ *d, unsigned domain, bool as_host)
     return true;
 }
 
+/* A page number below n, most often that of the last transfer's remote address. */
+static unsigned some_page(struct differ *d, unsigned domain, unsigned n)
+{
+    uint64_t aimed = (d->aim_va - LOW_VA) / WORLD_PAGE;
+
+    return domain == d->aim_domain && aimed < n && percent(d, 60) ? (unsigned)aimed
+                                                                  : (unsigned)below(d, n);
+}
+
+static unsigned some_owner(struct differ *d)
+{
+    return percent(d, 60) ? d->aim_domain : (unsigned)below(d, DOMAINS);
+}
+
 /* An owner changes its own tables and fences. */
 static bool step_first_stage(struct differ *d)
 {
-    unsigned domain = (unsigned)below(d, DOMAINS), space = (unsigned)below(d, SPACES);
+    unsigned domain = some_owner(d), space = (unsigned)below(d, SPACES);
     bool high = percent(d, 10);
-    struct vpage *page = high ? &d->world.domains[domain].high[space][below(d, HIGH_PAGES)]
-                              : &d->world.domains[domain].low[space][below(d, LOW_PAGES)];
+    struct vpage *page =
+        high ? &d->world.domains[domain].high[space][below(d, HIGH_PAGES)]
+             : &d->world.domains[domain].low[space][some_page(d, domain, LOW_PAGES)];
 
     page->mapped = percent(d, 93);
     page->readable = percent(d, 95);
@@ -518,9 +533,14 @@ static bool step_first_stage(struct differ *d)
 /* The host changes a guest's G-stage and fences. */
 static bool step_g_stage(struct differ *d)
 {
-    unsigned domain = 1 + (unsigned)below(d, DOMAINS - 1);
+    unsigned domain = some_owner(d), space = (unsigned)below(d, SPACES);
+    unsigned low = some_page(d, domain, LOW_PAGES);
     struct gpage *page = &d->world.domains[domain].gpages[below(d, GPA_PAGES)];
 
+    if (!domain)
+        return true;
+    if (percent(d, 60))
+        page = &d->world.domains[domain].gpages[d->world.domains[domain].low[space][low].gpage];
     page->kind = percent(d, 93) ? KIND_RAM : percent(d, 60) ? KIND_NONE : KIND_DEVICE;
     page->writable = percent(d, 93);
     if (percent(d, 30))
@@ -617,6 +637,8 @@ static struct insn some_transfer(struct differ *d, unsigned index, unsigned hart
     if (offset < len && n > len - offset && percent(d, 90))
         n = len - offset;
     i.rs1 = ctl & IGC_ZB ? offset : base + offset;
+    d->aim_domain = owner_of(d, index) < 0 ? 0 : (unsigned)owner_of(d, index);
+    d->aim_va = base + offset;
     i.rs2 = some_va(d);
     if (percent(d, 50))
         i.rs2 += (i.rs1 - i.rs2) % 8;

@@ -20,6 +20,8 @@ struct differ {
     struct window_hart *harts[WORLD_HARTS];
     struct world_hart envs[WORLD_HARTS];
     uint64_t steps;
+    unsigned aim_domain; /* owner and remote address of the last transfer: worth changing */
+    uint64_t aim_va;
     uint64_t outcomes[4], statuses[7]; /* how often each came back */
     char last[512];                    /* the last instruction and what differed */
 };
