@@ -154,7 +154,7 @@ static void take_key(struct demo *d, const char *key, size_t n, const char *valu
     }
 }
 
-/* A whole console line. What is no "[guest] @key value" is shown as it is, but firmware's banner. */
+/* A whole console line. What is no "[guest] @key value" is shown, but for firmware's banner. */
 static void take_line(struct demo *d)
 {
     char *at = strstr(d->line, "] @");
@@ -289,37 +289,58 @@ static bool succeeded(const struct demo *d)
 
 static json_t *results(const struct demo *d, struct isthmus *m)
 {
-    return json_pack(
-        "{s:b, s:b, s:I, s:i, s:i, s:O, s:O, s:I, s:I, s:I, s:f, s:f, s:f, s:f, s:f, s:I, s:I, s:I,"
-        " s:I, s:I, s:I, s:I, s:s, s:s, s:s, s:b, s:s, s:f}",
-        "ok", succeeded(d), "verified", d->identical, "bytes", (json_int_t)d->got,
-        "refused", (int)json_array_size(d->refused), "allowed", (int)json_array_size(d->allowed),
-        "refusals", d->refused, "allowances", d->allowed,
-        "exits_during_transfer", (json_int_t)d->exits,
-        "preemptions_during_transfer", (json_int_t)d->preemptions,
-        "transfer_ns", (json_int_t)d->transfer_ns, "put_mb_s", d->put_mb_s, "get_mb_s",
-        d->get_mb_s, "memcpy_mb_s", d->memcpy_mb_s, "put_ratio", d->put_mb_s / d->memcpy_mb_s,
-        "get_ratio", d->get_mb_s / d->memcpy_mb_s,
-        "copies", (json_int_t)(counter(m, "windows.puts") + counter(m, "windows.gets")),
-        "bytes_put", (json_int_t)counter(m, "windows.bytes_put"),
-        "bytes_got", (json_int_t)counter(m, "windows.bytes_got"),
-        "world_switches", (json_int_t)counter(m, "world_switches"),
-        "walks", (json_int_t)counter(m, "mmu.walks"),
-        "tlb_misses", (json_int_t)counter(m, "mmu.tlb_misses"),
-        "instructions", (json_int_t)counter(m, "instructions"), "sha256", d->sha256, "reply",
-        d->reply, "hammer_status", d->hammer_status, "drop_unchanged", (int)d->drop_unchanged,
-        "mode", d->mode, "seconds", d->seconds);
+    const struct {
+        const char *name;
+        uint64_t value;
+    } integers[] = {
+        {"bytes", d->got},
+        {"refused", json_array_size(d->refused)},
+        {"allowed", json_array_size(d->allowed)},
+        {"exits_during_transfer", d->exits},
+        {"preemptions_during_transfer", d->preemptions},
+        {"transfer_ns", d->transfer_ns},
+        {"copies", counter(m, "windows.puts") + counter(m, "windows.gets")},
+        {"bytes_put", counter(m, "windows.bytes_put")},
+        {"bytes_got", counter(m, "windows.bytes_got")},
+        {"world_switches", counter(m, "world_switches")},
+        {"walks", counter(m, "mmu.walks")},
+        {"tlb_misses", counter(m, "mmu.tlb_misses")},
+        {"instructions", counter(m, "instructions")},
+    };
+    const struct {
+        const char *name;
+        double value;
+    } numbers[] = {
+        {"put_mb_s", d->put_mb_s},
+        {"get_mb_s", d->get_mb_s},
+        {"memcpy_mb_s", d->memcpy_mb_s},
+        {"put_ratio", d->put_mb_s / d->memcpy_mb_s},
+        {"get_ratio", d->get_mb_s / d->memcpy_mb_s},
+        {"seconds", d->seconds},
+    };
+    json_t *object = json_pack("{s:b, s:b}", "ok", succeeded(d), "verified", d->identical);
+
+    for (size_t i = 0; i < sizeof(integers) / sizeof(integers[0]); i++)
+        json_object_set_new(object, integers[i].name, json_integer((json_int_t)integers[i].value));
+    for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
+        json_object_set_new(object, numbers[i].name, json_real(numbers[i].value));
+    json_object_update_new(object,
+                           json_pack("{s:s, s:s, s:s, s:s, s:b, s:O, s:O}", "mode", d->mode,
+                                     "sha256", d->sha256, "reply", d->reply, "hammer_status",
+                                     d->hammer_status, "drop_unchanged", (int)d->drop_unchanged,
+                                     "refusals", d->refused, "allowances", d->allowed));
+    return object;
 }
 
 static void print_attempts(const char *title, const json_t *list)
 {
-    size_t i;
-    json_t *one;
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const json_t *one = json_array_get(list, i);
 
-    json_array_foreach(list, i, one)
         printf("    %-9s %-22s %s\n", i == 0 ? title : "",
                json_string_value(json_object_get(one, "what")),
                json_string_value(json_object_get(one, "how")));
+    }
 }
 
 static void row(const char *what, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
@@ -492,9 +513,9 @@ int cmd_demo(int argc, char **argv)
     static const struct command command = {
         .name = "demo",
         .usage = "",
-        .help = "Boot OpenSBI, the reference hypervisor and three guests. One copies a file straight\n"
-                "out of another's virtual address space, with no world switch on the way; the third\n"
-                "tries all that is forbidden.",
+        .help = "Boot OpenSBI, the reference hypervisor and three guests. One copies a file\n"
+                "straight out of another's virtual address space, with no world switch on the\n"
+                "way; the third tries all that is forbidden.",
         .options = options,
         .options_n = sizeof(options) / sizeof(options[0]),
     };

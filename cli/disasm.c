@@ -67,8 +67,8 @@ int cmd_disasm(int argc, char **argv)
     static const struct command command = {
         .name = "disasm",
         .usage = "FILE | HEX...",
-        .help = "Disassemble the code of an ELF file, or all of a raw file, or instructions given as\n"
-                "hexadecimal words.",
+        .help = "Disassemble the code of an ELF file, or all of a raw file, or instructions\n"
+                "given as hexadecimal words.",
         .positional = take_argument,
     };
     struct disasm d = {0};

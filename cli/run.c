@@ -298,8 +298,8 @@ static const struct command command = {
     .name = "run",
     .usage = "",
     .help = "Run a RISC-V machine like QEMU's virt board. On the console Ctrl-A x leaves and\n"
-            "Ctrl-A h helps. The exit status is the guest's exit code; 124 after --timeout; 2 where\n"
-            "the command line is wrong; 1 for other errors.",
+            "Ctrl-A h helps. The exit status is the guest's exit code; 124 after --timeout; 2\n"
+            "where the command line is wrong; 1 for other errors.",
     .options = options,
     .options_n = sizeof(options) / sizeof(options[0]),
 };

@@ -53,8 +53,8 @@ static void put_counter(void *opaque, const char *name, uint64_t value)
 int stats_write(struct stats_file *s, struct isthmus *m, const char *stop, int exit_code,
                 double seconds)
 {
-    json_t *root = json_pack("{s:s, s:i, s:f}", "stop", stop, "exit_code", exit_code, "seconds",
-                             seconds);
+    json_t *root =
+        json_pack("{s:s, s:i, s:f}", "stop", stop, "exit_code", exit_code, "seconds", seconds);
     int failed;
 
     isthmus_counters(m, put_counter, root);

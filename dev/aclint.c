@@ -43,8 +43,7 @@ static bool aclint_write(void *dev, uint64_t off, unsigned size, uint64_t value)
     if (size != 4 && size != 8)
         return false;
     if (off >= MTIME && off < MTIME + 8) {
-        clock_set_mtime(a->clock,
-                        with_part(clock_mtime(a->clock, NULL), off & 7, size, value));
+        clock_set_mtime(a->clock, with_part(clock_mtime(a->clock, NULL), off & 7, size, value));
         for (h = 0; h < a->harts_n; h++)
             hart_kick(&a->harts[h], EVENT_IRQ);
     } else if (h >= a->harts_n) {

@@ -14,8 +14,7 @@ static uint64_t *variable(struct mem *mem, uint64_t pa)
 }
 
 int htif_init(struct htif *h, struct mem *mem, uint64_t tohost, uint64_t fromhost,
-              struct chardev *chardev, void (*power_off)(void *opaque, unsigned code),
-              void *opaque)
+              struct chardev *chardev, void (*power_off)(void *opaque, unsigned code), void *opaque)
 {
     *h = (struct htif){.mem = mem, .chardev = chardev, .power_off = power_off, .opaque = opaque};
     h->tohost = variable(mem, tohost);

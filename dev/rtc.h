@@ -18,10 +18,10 @@ struct rtc {
     struct timers *timers;
     struct timer alarm;
     struct irq_wire irq;
-    uint64_t offset_ns;       /* calendar time at tick 0 */
+    uint64_t offset_ns; /* calendar time at tick 0 */
     uint64_t alarm_ns;
-    uint32_t time_high;       /* latched by a read of TIME_LOW */
-    uint32_t alarm_high;      /* kept until ALARM_LOW is written */
+    uint32_t time_high;  /* latched by a read of TIME_LOW */
+    uint32_t alarm_high; /* kept until ALARM_LOW is written */
     bool running, asserted, enabled;
 };
 

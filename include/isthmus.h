@@ -93,11 +93,11 @@ struct isthmus_config {
     const struct isthmus_window *windows;
     const struct isthmus_shared *shared;
     uint32_t guests_n, windows_n, shared_n;
-    uint32_t slice_ms;      /* of the hypervisor's scheduler; 0: its default */
-    bool copy_hypercalls;   /* the hypervisor offers its copy hypercalls, too */
-    bool deterministic; /* one thread, time from retired instructions: every run is the same */
-    bool interpret;     /* do not translate hot code to the host's instructions, only interpret */
-    bool perf_map;      /* name translated code for perf, in /tmp/perf-PID.map */
+    uint32_t slice_ms;    /* of the hypervisor's scheduler; 0: its default */
+    bool copy_hypercalls; /* the hypervisor offers its copy hypercalls, too */
+    bool deterministic;   /* one thread, time from retired instructions: every run is the same */
+    bool interpret;       /* do not translate hot code to the host's instructions, only interpret */
+    bool perf_map;        /* name translated code for perf, in /tmp/perf-PID.map */
     uint64_t code_buffer; /* bytes for translated code, 64 KiB to 1 GiB; 0: 64 MiB */
 
     /* Takes messages, one line each without newline. NULL: stderr. */
@@ -156,12 +156,12 @@ int isthmus_step(struct isthmus *m, unsigned hart, uint64_t n);
 
 /* Numbers of registers. */
 enum {
-    ISTHMUS_REG_X = 0,       /* + 0..31 */
-    ISTHMUS_REG_F = 32,      /* + 0..31 */
+    ISTHMUS_REG_X = 0,  /* + 0..31 */
+    ISTHMUS_REG_F = 32, /* + 0..31 */
     ISTHMUS_REG_PC = 64,
-    ISTHMUS_REG_PRIV = 65,   /* 0 U, 1 S, 3 M */
-    ISTHMUS_REG_V = 66,      /* virtualization mode: 0 or 1; privilege must not be M where 1 */
-    ISTHMUS_REG_CSR = 4096,  /* + CSR number */
+    ISTHMUS_REG_PRIV = 65,  /* 0 U, 1 S, 3 M */
+    ISTHMUS_REG_V = 66,     /* virtualization mode: 0 or 1; privilege must not be M where 1 */
+    ISTHMUS_REG_CSR = 4096, /* + CSR number */
 };
 
 /* The number of the register with this name: x0..x31 or ABI name, f0..f31 or ABI name, pc, priv,

@@ -78,9 +78,8 @@ static int by_value(const void *a, const void *b)
 static const char *symbol_at(const struct file_walk *w, uint64_t pc)
 {
     struct symbol key = {.value = pc};
-    const struct symbol *found = w->symbols_n ? bsearch(&key, w->symbols, w->symbols_n, sizeof(key),
-                                                        by_value)
-                                              : NULL;
+    const struct symbol *found =
+        w->symbols_n ? bsearch(&key, w->symbols, w->symbols_n, sizeof(key), by_value) : NULL;
 
     return found ? found->name : NULL;
 }

@@ -173,8 +173,8 @@ static int add_piece(struct images *im, const struct piece *p, const char *part)
 
 int images_place(struct images *im, const struct blob *blob, uint64_t pa, uint64_t size)
 {
-    struct piece p = {.blob = blob, .bytes = blob->bytes, .filled = blob->size, .pa = pa,
-                      .size = size};
+    struct piece p = {
+        .blob = blob, .bytes = blob->bytes, .filled = blob->size, .pa = pa, .size = size};
 
     return add_piece(im, &p, "");
 }
@@ -202,8 +202,11 @@ static int place_segments(struct images *im, const struct blob *blob, const stru
     out->start = UINT64_MAX;
     for (unsigned i = 0; i < elf->segments_n; i++) {
         const struct elf_segment *s = &elf->segments[i];
-        struct piece p = {.blob = blob, .bytes = blob->bytes + s->offset, .filled = s->filled,
-                          .pa = s->pa, .size = s->size};
+        struct piece p = {.blob = blob,
+                          .bytes = blob->bytes + s->offset,
+                          .filled = s->filled,
+                          .pa = s->pa,
+                          .size = s->size};
         char part[48];
         int err;
 

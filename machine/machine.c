@@ -69,8 +69,7 @@ static int check_config(const struct isthmus_config *config, const struct log *l
         return -EINVAL;
     }
     if (config->harts > ISTHMUS_HARTS_MAX) {
-        log_error(log, "harts: %u is too many; expected 1 to %u", config->harts,
-                  ISTHMUS_HARTS_MAX);
+        log_error(log, "harts: %u is too many; expected 1 to %u", config->harts, ISTHMUS_HARTS_MAX);
         return -EINVAL;
     }
     if (memory && (memory < ISTHMUS_MEMORY_MIN || memory > ISTHMUS_MEMORY_MAX || memory % 4096)) {
@@ -199,8 +198,8 @@ static int load(struct machine *m, const struct isthmus_config *config)
     images_init(&m->images, m->mem.ram_base, m->mem.ram_size, &m->log);
     err = machine_load(m, config);
     if (!err && m->boot.htif)
-        err = htif_init(&m->htif, &m->mem, m->boot.tohost, m->boot.fromhost, &m->console,
-                        power_off, m);
+        err = htif_init(&m->htif, &m->mem, m->boot.tohost, m->boot.fromhost, &m->console, power_off,
+                        m);
     if (err)
         images_free(&m->images);
     return err;

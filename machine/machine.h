@@ -26,9 +26,9 @@ enum { STOP_NONE = 0, STOP_RESET = 100, STOP_COLLECT = 101 };
 
 /* What the reset vector hands over. */
 struct boot {
-    uint64_t start;        /* where harts go */
-    uint64_t tree;         /* the device tree's address */
-    uint64_t next;         /* what OpenSBI's fw_dynamic starts, in S-mode */
+    uint64_t start; /* where harts go */
+    uint64_t tree;  /* the device tree's address */
+    uint64_t next;  /* what OpenSBI's fw_dynamic starts, in S-mode */
     uint64_t initrd, initrd_end;
     bool htif;
     uint64_t tohost, fromhost;
@@ -60,17 +60,17 @@ struct machine {
     struct images images;
     struct boot boot;
 
-    int wake;             /* eventfd: the world's thread should look */
-    uint32_t stop;        /* atomic: the first reason to stop, STOP_NONE: none */
+    int wake;      /* eventfd: the world's thread should look */
+    uint32_t stop; /* atomic: the first reason to stop, STOP_NONE: none */
     int exit_code;
-    bool off;             /* powered off: only a reset brings it back */
-    bool limited;         /* instructions of this run are limited, by the next two: */
-    uint64_t budget;      /* instructions that harts may still take up */
-    uint64_t lent;        /* that they took up and may give back */
+    bool off;        /* powered off: only a reset brings it back */
+    bool limited;    /* instructions of this run are limited, by the next two: */
+    uint64_t budget; /* instructions that harts may still take up */
+    uint64_t lent;   /* that they took up and may give back */
     pthread_mutex_t budget_lock;
-    unsigned turn;        /* deterministic: whose turn it is, */
-    uint64_t turn_left;   /* how many instructions of it are left; 0: it has not begun, */
-    bool round_idle;      /* and whether nobody did anything in this round so far */
+    unsigned turn;      /* deterministic: whose turn it is, */
+    uint64_t turn_left; /* how many instructions of it are left; 0: it has not begun, */
+    bool round_idle;    /* and whether nobody did anything in this round so far */
 };
 
 /* See isthmus_new. *error is always set. */

@@ -25,11 +25,11 @@
 #include <unistd.h>
 
 enum {
-    QUANTUM = 4096,      /* instructions that a hart runs before its thread looks around */
-    QUANTUM_HTIF = 1024, /* the same where HTIF is polled in between */
-    QUANTUM_TURN = 1000, /* of a turn */
+    QUANTUM = 4096,          /* instructions that a hart runs before its thread looks around */
+    QUANTUM_HTIF = 1024,     /* the same where HTIF is polled in between */
+    QUANTUM_TURN = 1000,     /* of a turn */
     FULL_POLL_NS = 10000000, /* how often to look again whether the console has room */
-    ROUNDS_A_LOOK = 64,  /* deterministic: rounds between looks at the host's clock */
+    ROUNDS_A_LOOK = 64,      /* deterministic: rounds between looks at the host's clock */
 };
 #define CODE_LIMIT ((size_t)512 << 20) /* bytes of decoded code before all is dropped */
 #define NEVER UINT64_MAX
@@ -53,8 +53,7 @@ void machine_request_stop(struct machine *m, uint32_t reason)
 {
     uint32_t none = STOP_NONE;
 
-    __atomic_compare_exchange_n(&m->stop, &none, reason, false, __ATOMIC_SEQ_CST,
-                                __ATOMIC_SEQ_CST);
+    __atomic_compare_exchange_n(&m->stop, &none, reason, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
     machine_wake(m);
 }
 

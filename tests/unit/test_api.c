@@ -382,9 +382,8 @@ static void virtual_memory_is_seen_as_the_hart_sees_it(void **state)
 
     (void)state;
     assert_int_equal(isthmus_mem_write(m, table + (va >> 30) * 8, &pte, 8), 0);
-    assert_int_equal(isthmus_reg_write(m, 0, ISTHMUS_REG_CSR + 0x180,
-                                       UINT64_C(8) << 60 | table >> 12),
-                     0);
+    assert_int_equal(
+        isthmus_reg_write(m, 0, ISTHMUS_REG_CSR + 0x180, UINT64_C(8) << 60 | table >> 12), 0);
     /* All of memory, by PMP, for less than M-mode. */
     assert_int_equal(isthmus_reg_write(m, 0, ISTHMUS_REG_CSR + 0x3b0, UINT64_MAX), 0);
     assert_int_equal(isthmus_reg_write(m, 0, ISTHMUS_REG_CSR + 0x3a0, 0x1f), 0);

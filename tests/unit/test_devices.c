@@ -372,8 +372,16 @@ struct rtc_bench {
     bool irq;
 };
 
-enum { TIME_LOW = 0, TIME_HIGH = 4, ALARM_LOW = 8, ALARM_HIGH = 12, IRQ_ENABLED = 16,
-       CLEAR_ALARM = 20, ALARM_STATUS = 24, CLEAR_INTERRUPT = 28 };
+enum {
+    TIME_LOW = 0,
+    TIME_HIGH = 4,
+    ALARM_LOW = 8,
+    ALARM_HIGH = 12,
+    IRQ_ENABLED = 16,
+    CLEAR_ALARM = 20,
+    ALARM_STATUS = 24,
+    CLEAR_INTERRUPT = 28
+};
 
 static void rtc_irq(void *sink, unsigned number, bool level)
 {
@@ -511,8 +519,8 @@ static void htif_serves_what_it_knows(void **state)
     words = (uint64_t *)mem.ram;
     assert_int_equal(htif_init(&htif, &mem, 0x80000004, 0, &b->chardev, ending_off, &e), -14);
     assert_int_equal(htif_init(&htif, &mem, 0x70000000, 0, &b->chardev, ending_off, &e), -14);
-    assert_int_equal(
-        htif_init(&htif, &mem, 0x80000000, 0x80000008, &b->chardev, ending_off, &e), 0);
+    assert_int_equal(htif_init(&htif, &mem, 0x80000000, 0x80000008, &b->chardev, ending_off, &e),
+                     0);
     words[0] = UINT64_C(0x0101) << 48 | 'c';
     htif_poll(&htif);
     assert_int_equal(words[0], 0);
