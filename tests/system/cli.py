@@ -4,6 +4,7 @@
 
 usage: cli.py ISTHMUS CC...   (CC: a compiler for RISC-V with its options)
 """
+import hashlib
 import json
 import os
 import pty
@@ -332,6 +333,24 @@ def stats_count_what_ran(b):
     assert 90 < stats["instructions"] < 1000
     assert stats["harts"]["0"]["instructions"] == stats["instructions"]
     assert stats["exceptions"]["illegal_instruction"] == 0
+
+
+@case
+def the_demo_s_numbers_are_true(b):
+    data = os.urandom(100001)
+    path = b.write("payload", data)
+    result = b.run("demo", "--file", path, "--json", timeout=100)
+    expect(result, 0)
+    told = json.loads(result.stdout)
+    assert told["sha256"] == hashlib.sha256(data).hexdigest() and told["verified"] is True
+    assert told["bytes"] == len(data) and told["exits_during_transfer"] == 0
+    assert told["refused"] >= 7 and told["allowed"] == 0 and told["drop_unchanged"] is True
+    names = {one["what"] for one in told["refusals"]}
+    assert {"stale-key", "foreign-handle", "wrapping-address", "read-of-write-only",
+            "unbound-user", "host-alloc", "device-page-get"} <= names, names
+    assert min(told[k] for k in ("put_mb_s", "get_mb_s", "memcpy_mb_s")) > 0
+    table = b.run("demo", "--file", path, timeout=100).stdout
+    assert b"100001, identical" in table and b"All as it should be." in table, table
 
 
 # --- The terminal ---
