@@ -56,7 +56,7 @@ FROM_INT(fcvt_d_lu, d, fp_double, uint64_t, false, double)
     }                                                                                              \
     EXEC(id)                                                                                       \
     {                                                                                              \
-        if (likely(h->fp_on && h->fp_dirty && op->imm == FP_RTZ)) {                                \
+        if (likely(h->fp_dirty && op->imm == FP_RTZ)) {                                \
             double v = fp_get_##fmt(h, op->rs1);                                                   \
                                                                                                    \
             if (likely(v >= (min ? -(bound) : 0.0) && v <= (bound))) {                             \

@@ -31,15 +31,17 @@
 
 #define FP_CHANGES                                                                                 \
     do {                                                                                           \
+        if (likely(h->fp_dirty)) /* then it is on */                                               \
+            break;                                                                                 \
         FP_ON;                                                                                     \
-        FP_DIRTY;                                                                                  \
+        hart_fp_mark_dirty(h);                                                                     \
     } while (0)
 
 /* The everyday case: FS is Dirty already, and rounding is to nearest even, by the instruction or
  * by it and frm. */
 static inline bool fp_quick(const struct hart *h, const struct op *op)
 {
-    return likely(h->fp_on && h->fp_dirty && !h->frm && (op->imm == FP_DYN || op->imm == FP_RNE));
+    return likely(h->fp_dirty && !h->frm && (op->imm == FP_DYN || op->imm == FP_RNE));
 }
 
 /* The full check of an instruction that rounds. Result: its rounding mode, or -1 after raising
