@@ -44,8 +44,8 @@ class Machine:
         self.name = name
         self.command = command
 
-    def run(self, harts, guests, windows=(), timeout=50):
-        args = self.command + ["--harts", str(harts), "--memory", "512M", "--timeout", str(timeout)]
+    def run(self, harts, guests, windows=(), memory="512M", timeout=50):
+        args = self.command + ["--harts", str(harts), "--memory", memory, "--timeout", str(timeout)]
         for g in guests:
             args += ["--guest", g]
         for w in windows:
@@ -162,9 +162,36 @@ def bad_images(machine, guest, harts):
     return wrong, r
 
 
+def ring(machine, guest, harts):
+    """A counter goes around many guests, each with a window to the next; fewer where it is slow."""
+    wrong = []
+    n = 64 if machine.name == "isthmus" else 12
+    r = machine.run(harts, [f"{guest('test_ring')},name=r{i},memory=4M" +
+                            (",append=first" if i == 0 else "") for i in range(n)],
+                    [f"r{(i + 1) % n}:r{i},w,4K" for i in range(n)], memory="1G")
+    expect(r.status == 0, f"exit status {r.status}", wrong)
+    expect(r.values("r0", "counter") == [str(10 * n)], "the counter", wrong)
+    return wrong, r
+
+
+def hammer(machine, guest, harts):
+    """Three vCPUs put into a window that its owner keeps opening and closing."""
+    wrong = []
+    seconds = 10 if os.environ.get("TEST_LONG") else 1
+    r = machine.run(harts, [f"{guest('test_hammer')},name=anvil,memory=16M,append={seconds}",
+                            f"{guest('test_hammer')},name=hammer,memory=16M,vcpus=3"],
+                    ["anvil:hammer,rw,1M"])
+    expect(r.status == 0, f"exit status {r.status}", wrong)
+    expect(r.values("anvil", "moved") == ["0"], "bytes moved after a drop", wrong)
+    expect(r.values("hammer", "other") == ["0"], "a status other than DENIED", wrong)
+    for guest_name, key in (("anvil", "rounds_with_puts"), ("hammer", "denied")):
+        expect(int((r.values(guest_name, key) or ["0"])[0]) > 3, f"{key}: nothing happened", wrong)
+    return wrong, r
+
+
 CASES = [(f"{case.__name__}, {harts} harts", case, harts)
          for case, counts in ((demo, (1, 3)), (restart, (1, 2)), (smp, (1, 3)), (faults, (2,)),
-                              (bad_images, (2,)))
+                              (bad_images, (2,)), (ring, (2,)), (hammer, (1, 3)))
          for harts in counts]
 
 
