@@ -136,7 +136,7 @@ segment_enter:
     addi t0, t0, 2
     j \prefix\()_resume
 \prefix\()_fetch:
-    mv t0, ra
+    andi t0, ra, -2 /* QEMU 7.2 keeps bit 0 of the epc registers */
 \prefix\()_resume:
     csrw \epc, t0
     j \prefix\()_out
@@ -206,7 +206,7 @@ segment_leave:
 
     .bss
     .balign 64
-    .globl log, log_count, final_x, final_f, segment_fs
+    .globl m_save, log, log_count, final_x, final_f, segment_fs
 log:
     .skip LOG_MAX * LOG_BYTES
 context:
