@@ -81,7 +81,7 @@ MPV = {'status': 1 << 39, 'extra': 1 << 7}
 
 
 def amo_as_load(ours, theirs):
-    return (ours, theirs) in {('6', '4'), ('7', '5'), ('f', 'd'), ('17', '15')}
+    return (ours, theirs) in {('6', '4'), ('7', '5'), ('f', 'd'), ('17', '15'), ('17', '5')}
 
 
 def allowed(name, ours, theirs, record, insn):
