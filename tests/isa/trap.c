@@ -187,10 +187,11 @@ TEST(mprv_loads_and_stores_at_the_level_of_mpp)
     try_words(&store, 1, 0x20000, 0x77, &cause);
     csr_clear(MSTATUS, MSTATUS_MPRV);
     CHECK_EQ(((u64 *)data_page(0))[1], 0x77);
-    csr_write(MSTATUS, 3UL << 11 | MSTATUS_MPRV); /* MPP = M: physical */
-    try_words(&load, 1, 0x20000, 0, &cause);
+    /* MPP = M: physical. (The handler must not return from this: MRET would leave MPP = U.) */
+    u32 physical[] = {CSRRS(0, MSTATUS, A1), LD(A0, A0, 0)};
+    run_words(M, physical, 2, 0x20000, 3UL << 11 | MSTATUS_MPRV);
     csr_clear(MSTATUS, MSTATUS_MPRV);
-    CHECK_EQ(cause, LOAD_ACCESS);
+    CHECK_EQ(m_trap.cause, LOAD_ACCESS);
 }
 
 /* ---- interrupts ---- */
