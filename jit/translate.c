@@ -141,7 +141,7 @@ static const struct op *exec_native(struct hart *h, const struct op *op)
 
     h->left += b->n; /* the translation charges itself */
     h->vpage = h->pc & PAGE_MASK;
-    jit->thunks.enter(h, b->native);
+    jit->thunks.enter(h, __atomic_load_n(&b->native, __ATOMIC_ACQUIRE));
     return NULL;
 }
 
