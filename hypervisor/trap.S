@@ -140,23 +140,25 @@ from_host:
     addi sp, sp, 144
     sret
 
-/* void fp_save(uint64_t fregs[33]); void fp_load(const uint64_t fregs[33]): [32] is fcsr. */
-    .option push
-    .option arch, +f, +d
+/*
+ * void fp_save(uint64_t fregs[33]); void fp_load(const uint64_t fregs[33]): [32] is fcsr. The
+ * hypervisor is assembled without F and D: fsd, fld and fcsr are spelled by number.
+ */
+#define ALL_32 0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31
+#define CSR_FCSR 3
     .globl fp_save
 fp_save:
-    .irp n, 0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31
-    fsd f\n, 8*\n(a0)
+    .irp n, ALL_32
+    .insn s 0x27, 3, x\n, 8*\n(a0)
     .endr
-    frcsr t0
+    csrr t0, CSR_FCSR
     sd t0, 256(a0)
     ret
     .globl fp_load
 fp_load:
-    .irp n, 0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31
-    fld f\n, 8*\n(a0)
+    .irp n, ALL_32
+    .insn i 0x07, 3, x\n, 8*\n(a0)
     .endr
     ld t0, 256(a0)
-    fscsr t0
+    csrw CSR_FCSR, t0
     ret
-    .option pop
