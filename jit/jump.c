@@ -10,17 +10,21 @@
 #define EMIT(name)                                                                                 \
     static void emit_##name(struct trans *t, const struct op *op, const struct insn *in)
 
-/* To the exit for offset off if an event waits. */
-static void check_events(struct trans *t, uint32_t off)
+static void exit_to(struct trans *t, uint32_t off)
 {
-    struct asm_ *a = &t->a;
-    fixup quiet;
+    mov_ri(&t->a, RCX, off);
+    patch(&t->a, jmp(&t->a), t->jit->thunks.exit_offset);
+}
 
-    alu_mi(a, 0, ALU_CMP, RBP, HART(wait_event), 0);
-    quiet = jcc(a, CC_E);
-    mov_ri(a, RCX, off);
-    patch(a, jmp(a), t->jit->thunks.exit_offset);
-    patch_here(a, quiet);
+/* To the block at off, whose translation (NULL: cold) is known. */
+static void goto_block(struct trans *t, const struct block *to, const uint8_t *native)
+{
+    if (native) {
+        patch(&t->a, jmp(&t->a), native);
+    } else {
+        mov_ri(&t->a, RCX, (uint64_t)(uintptr_t)to);
+        op_rm(&t->a, 0, 0xff, 4, RCX, offsetof(struct block, native)); /* jmp [rcx + native] */
+    }
 }
 
 static void goto_in_page(struct trans *t, uint32_t off)
@@ -28,20 +32,30 @@ static void goto_in_page(struct trans *t, uint32_t off)
     struct asm_ *a = &t->a;
     struct block *to = off == t->block->off ? t->block
                                             : code_block(t->cache, t->block->page, off);
-    void *native = to == t->block ? t->entry
-                   : to           ? __atomic_load_n(&to->native, __ATOMIC_ACQUIRE)
-                                  : NULL;
+    const uint8_t *native = NULL;
 
-    if (off <= t->block->off)
-        check_events(t, off);
     if (!to) { /* an instruction over two pages is not for blocks */
-        mov_ri(a, RCX, off);
-        patch(a, jmp(a), t->jit->thunks.exit_offset);
-    } else if (native != t->jit->thunks.cold) {
-        patch(a, jmp(a), native);
+        exit_to(t, off);
+        return;
+    }
+    if (to == t->block)
+        native = t->entry;
+    else if (__atomic_load_n(&to->native, __ATOMIC_ACQUIRE) != t->jit->thunks.cold)
+        native = __atomic_load_n(&to->native, __ATOMIC_ACQUIRE);
+
+    if (off > t->block->off) {
+        goto_block(t, to, native);
+        return;
+    }
+    alu_mi(a, 0, ALU_CMP, RBP, HART(wait_event), 0);
+    if (native) {
+        patch(a, jcc(a, CC_E), native);
+        exit_to(t, off);
     } else {
-        mov_ri(a, RCX, (uint64_t)(uintptr_t)to);
-        op_rm(a, 0, 0xff, 4, RCX, offsetof(struct block, native)); /* jmp [rcx + native] */
+        fixup event = jcc(a, CC_NE);
+        goto_block(t, to, NULL);
+        patch_here(a, event);
+        exit_to(t, off);
     }
 }
 
