@@ -32,7 +32,7 @@ _isthmus()
         fi
         return
         ;;
-    --harts | --memory | --timeout | --append | --window)
+    --harts | --memory | --timeout | --append | --window | --code-buffer | --translate-after)
         return
         ;;
     esac

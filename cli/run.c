@@ -118,6 +118,28 @@ static int take_interpreter(void *target, const char *value)
     return 0;
 }
 
+static int take_code_buffer(void *target, const char *value)
+{
+    struct run *r = target;
+
+    if (!parse_size(value, &r->config.code_buffer) ||
+        r->config.code_buffer < ISTHMUS_CODE_BUFFER_MIN ||
+        r->config.code_buffer > ISTHMUS_CODE_BUFFER_MAX)
+        return usage("--code-buffer", value, "a size from 64K to 1G");
+    return 0;
+}
+
+static int take_translate_after(void *target, const char *value)
+{
+    struct run *r = target;
+    uint64_t n;
+
+    if (!parse_number(value, 1, ISTHMUS_TRANSLATE_AFTER_MAX, &n))
+        return usage("--translate-after", value, "a number from 1 to 255");
+    r->config.translate_after = (uint32_t)n;
+    return 0;
+}
+
 static int take_perf_map(void *target, const char *value)
 {
     (void)value;
@@ -289,6 +311,9 @@ static const struct option_row options[] = {
      take_deterministic},
     {"--interpreter", NULL, "do not translate hot code to the host's instructions",
      take_interpreter},
+    {"--code-buffer", "SIZE", "room for translated code, 64K to 1G (64M)", take_code_buffer},
+    {"--translate-after", "N", "translate code that was entered so often, 1 to 255 (16)",
+     take_translate_after},
     {"--perf-map", NULL, "name translated code for perf, in /tmp/perf-PID.map", take_perf_map},
     {"--stats", "FILE", "write counters as JSON at the end", take_stats},
     {"--timeout", "SECONDS", "stop after so long, with exit status 124", take_timeout},

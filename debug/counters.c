@@ -19,14 +19,19 @@ struct named {
 #define HART(name, field) {name, offsetof(struct hart, field)}
 static const struct named hart_table[] = {
     HART("world_switches", counters.world_switches),
-    HART("blocks_decoded", counters.blocks_decoded),
-    HART("block_exits", counters.block_exits),
     HART("mmu.tlb_misses", mmu.counters.tlb_misses),
     HART("mmu.walks", mmu.counters.walks),
     HART("mmu.gstage_walks", mmu.counters.gstage_walks),
     HART("mmu.bank_switches", mmu.counters.bank_switches),
     HART("mmu.bank_misses", mmu.counters.bank_misses),
     HART("mmu.fences", mmu.counters.fences),
+    HART("translator.entries", counters.native_entries),
+    HART("translator.exits.not_translated", counters.native_exits[NATIVE_EXIT_COLD]),
+    HART("translator.exits.exec_tlb_miss", counters.native_exits[NATIVE_EXIT_FETCH]),
+    HART("translator.exits.event", counters.native_exits[NATIVE_EXIT_EVENT]),
+    HART("translator.exits.budget", counters.native_exits[NATIVE_EXIT_BUDGET]),
+    HART("translator.exits.system", counters.native_exits[NATIVE_EXIT_SYSTEM]),
+    HART("translator.exits.trap", counters.native_exits[NATIVE_EXIT_TRAP]),
 };
 
 #define WINDOW(name) {"windows." #name, offsetof(struct window_counters, name)}

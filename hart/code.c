@@ -10,12 +10,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BUCKETS = 16384, CHUNK_BYTES = 16 * 1024 };
+enum { BUCKETS = 16384, CHUNK_BYTES = 16 * 1024, CHUNK_ALIGN = 16 };
 
 struct code_chunk {
     struct code_chunk *next;
     size_t used, size;
-    char data[] __attribute__((aligned(16)));
+    char data[] __attribute__((aligned(CHUNK_ALIGN))); /* blocks, one behind the other */
 };
 
 struct code_cache {
@@ -93,10 +93,50 @@ const struct translator *code_translator(const struct code_cache *c)
 
 size_t code_bytes(const struct code_cache *c)
 {
-    size_t native = c->translator ? c->translator->bytes(c->translator->opaque) : 0;
-    size_t bytes = __atomic_load_n(&c->bytes, __ATOMIC_RELAXED);
+    return __atomic_load_n(&c->bytes, __ATOMIC_RELAXED);
+}
 
-    return native > SIZE_MAX - bytes ? SIZE_MAX : bytes + native;
+bool code_translator_full(const struct code_cache *c)
+{
+    return c->translator && c->translator->full(c->translator->opaque);
+}
+
+/* What makes a block one that may become hot. */
+static void make_cold(struct code_cache *c, struct block *b)
+{
+    b->native = c->translator->cold;
+    b->heat = 0;
+    b->ops[0].fn = exec_warm;
+}
+
+static size_t block_size(unsigned n)
+{
+    size_t size = sizeof(struct block) + (n + 1) * sizeof(struct op);
+
+    return (size + CHUNK_ALIGN - 1) & ~(size_t)(CHUNK_ALIGN - 1);
+}
+
+static void untranslate_list(struct code_cache *c, struct code_page *p)
+{
+    for (; p; p = p->next) {
+        for (struct code_chunk *k = p->chunk; k; k = k->next) {
+            for (size_t at = 0; at < k->used;) {
+                struct block *b = (struct block *)(k->data + at);
+                make_cold(c, b);
+                at += block_size(b->n);
+            }
+        }
+    }
+}
+
+void code_untranslate(struct code_cache *c)
+{
+    pthread_mutex_lock(&c->lock);
+    for (unsigned i = 0; i < BUCKETS; i++)
+        untranslate_list(c, c->bucket[i]);
+    untranslate_list(c, c->retired);
+    c->translator->reset(c->translator->opaque);
+    pthread_mutex_unlock(&c->lock);
 }
 
 /* Guest memory changes under us: copy and compare it by relaxed doubleword loads. */
@@ -155,7 +195,6 @@ static void *chunk_alloc(struct code_cache *c, struct code_page *page, size_t si
 {
     struct code_chunk *k = page->chunk;
 
-    size = (size + 15) & ~(size_t)15;
     if (!k || k->size - k->used < size) {
         /* Most pages hold little code that is ever run: start small. */
         size_t want = k ? CHUNK_BYTES : CHUNK_BYTES / 8;
@@ -247,14 +286,13 @@ struct block *code_block(struct code_cache *c, struct code_page *page, unsigned 
     pthread_mutex_lock(&c->lock);
     b = __atomic_load_n(&page->blocks[off / 2], __ATOMIC_RELAXED);
     if (!b)
-        b = chunk_alloc(c, page, sizeof(*b) + (n + 1) * sizeof(struct op));
+        b = chunk_alloc(c, page, block_size(n));
     if (b && !page->blocks[off / 2]) {
         *b = (struct block){.page = page, .off = off, .n = n, .first = ops[0].fn};
         memcpy(b->ops, ops, (n + 1) * sizeof(struct op));
         if (c->translator) {
-            b->native = c->translator->cold;
             b->cache = c;
-            b->ops[0].fn = exec_warm;
+            make_cold(c, b);
         }
         __atomic_store_n(&page->blocks[off / 2], b, __ATOMIC_RELEASE);
     }
@@ -266,12 +304,15 @@ struct block *code_block(struct code_cache *c, struct code_page *page, unsigned 
 EXEC(warm)
 {
     struct block *b = (struct block *)((char *)op - offsetof(struct block, ops));
-    uint8_t heat = __atomic_load_n(&b->heat, __ATOMIC_RELAXED);
+    const struct translator *t = b->cache->translator;
+    unsigned heat = __atomic_load_n(&b->heat, __ATOMIC_RELAXED);
 
-    if (heat < CODE_HOT) {
-        __atomic_store_n(&b->heat, heat + 1, __ATOMIC_RELAXED);
-        if (heat + 1 == CODE_HOT)
-            b->cache->translator->translate(b->cache->translator->opaque, b->cache, b);
+    if (heat < t->hot) {
+        __atomic_store_n(&b->heat, (uint8_t)(heat + 1), __ATOMIC_RELAXED);
+        if (heat + 1 == t->hot) {
+            t->translate(t->opaque, b->cache, b);
+            return OP_FN(op)(h, op);
+        }
     }
     return b->first(h, op);
 }

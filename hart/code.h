@@ -31,7 +31,7 @@ struct block {
     void *native;           /* atomic: the translator's code for it, see struct translator */
     exec_fn first;          /* what ops[0].fn is to an interpreter */
     uint16_t off;           /* of its first instruction in the page */
-    uint8_t heat;           /* atomic: how often it was entered, up to CODE_HOT */
+    uint8_t heat;           /* atomic: how often it was entered, up to translator.hot */
     uint8_t n;              /* instructions; a pseudo-op stands behind the last */
     struct op ops[];
 };
@@ -41,13 +41,14 @@ struct block {
  * an address that means something to its own code, and replace ops[0].fn, by which the interpreter
  * enters the block. Until then native has the value of `cold`.
  */
-enum { CODE_HOT = 16 };
+enum { CODE_HOT = 16, CODE_HOT_MAX = 255 };
 struct translator {
     void *opaque;
     void *cold;
+    unsigned hot; /* a block is handed over when it is entered for the hot-th time */
     void (*translate)(void *opaque, struct code_cache *c, struct block *b);
-    void (*reset)(void *opaque);       /* forget all: no hart is in a block, none has its address */
-    size_t (*bytes)(void *opaque);     /* held by translations; SIZE_MAX: there is room no more */
+    void (*reset)(void *opaque); /* forget all: no hart is in a block */
+    bool (*full)(void *opaque);  /* there is room no more */
 };
 
 struct code_chunk;
@@ -79,10 +80,16 @@ enum { CODE_PRIVATE_SIZE = sizeof(struct block) + (BLOCK_MAX + 1) * sizeof(struc
 struct block *code_private_block(struct code_cache *c, const uint8_t *code, unsigned avail,
                                  unsigned max, void *into);
 
-/* Bytes held by snapshots, blocks and translations. When they are too many, all harts must leave their blocks
- * and drop their exec TLBs (mmu_drop_exec), and then one caller frees all by code_collect. */
+/* Bytes held by snapshots and blocks. When they are too many, all harts must leave their blocks and
+ * drop their exec TLBs (mmu_drop_exec), and then one caller frees all by code_collect. */
 size_t code_bytes(const struct code_cache *c);
 void code_collect(struct code_cache *c);
+
+/* The translator has room no more: all harts must leave their blocks, and then one caller forgets
+ * all translations by code_untranslate. Snapshots, blocks and exec TLBs stay, so that no guest can
+ * tell: it sees changed code no earlier than an interpreter shows it. */
+bool code_translator_full(const struct code_cache *c);
+void code_untranslate(struct code_cache *c);
 
 /* Enter block b if nothing stands against it. NULL: hart_run looks what does. */
 static inline const struct op *code_enter(struct hart *h, const struct block *b)

@@ -90,12 +90,23 @@ struct trap {
     bool gva;       /* tval is a guest virtual address: mstatus.GVA/hstatus.GVA */
 };
 
+/* Why a hart left translated code (jit/jit.h). */
+enum native_exit {
+    NATIVE_EXIT_COLD,   /* the block that follows is not translated, or no block: it straddles */
+    NATIVE_EXIT_FETCH,  /* its page is not in the exec TLB */
+    NATIVE_EXIT_EVENT,  /* wait_event was set */
+    NATIVE_EXIT_BUDGET, /* fewer instructions are left than it has */
+    NATIVE_EXIT_SYSTEM, /* behind an instruction that may have changed the context */
+    NATIVE_EXIT_TRAP,   /* inside an instruction: an exception, a return from one, WFI */
+    NATIVE_EXITS,
+};
+
 /* What a hart counts beside instructions (read by --stats). */
 struct hart_counters {
     uint64_t exceptions[64], interrupts[64]; /* taken, by code, to any level */
     uint64_t world_switches;                 /* changes of V in either direction */
     uint64_t exits[64];                      /* V=1 to V=0, by exception code; interrupts at 63 */
-    uint64_t blocks_decoded, block_exits;
+    uint64_t native_entries, native_exits[NATIVE_EXITS]; /* of translated code */
 };
 
 /* CSRs. A field holds the register's own bits; aliases (sstatus, sie, sip, hie, hip, hvip, vsie,

@@ -37,6 +37,10 @@ enum { ISTHMUS_HARTS_MAX = 64, ISTHMUS_VCPUS_MAX = 8, ISTHMUS_GUESTS_MAX = 256 }
 #define ISTHMUS_MEMORY_MIN (UINT64_C(1) << 20)
 #define ISTHMUS_MEMORY_MAX (UINT64_C(64) << 30)
 
+#define ISTHMUS_CODE_BUFFER_MIN (UINT64_C(64) << 10)
+#define ISTHMUS_CODE_BUFFER_MAX (UINT64_C(1) << 30)
+enum { ISTHMUS_TRANSLATE_AFTER_MAX = 255 };
+
 struct isthmus; /* a machine */
 
 /* The ABI and version of the library that is linked in. */
@@ -98,7 +102,9 @@ struct isthmus_config {
     bool deterministic;   /* one thread, time from retired instructions: every run is the same */
     bool interpret;       /* do not translate hot code to the host's instructions, only interpret */
     bool perf_map;        /* name translated code for perf, in /tmp/perf-PID.map */
-    uint64_t code_buffer; /* bytes for translated code, 64 KiB to 1 GiB; 0: 64 MiB */
+    uint64_t code_buffer; /* bytes for translated code, ISTHMUS_CODE_BUFFER_MIN to _MAX; 0: 64 MiB */
+    uint32_t translate_after; /* translate code that was entered so often, 1 to
+                               * ISTHMUS_TRANSLATE_AFTER_MAX times; 0: 16 */
 
     /* Takes messages, one line each without newline. NULL: stderr. */
     void (*log)(void *opaque, enum isthmus_log_level level, const char *text);

@@ -17,16 +17,22 @@
 struct jit;
 
 struct jit_counters {
-    uint64_t blocks, bytes; /* translated since the last reset, and all their code */
-    uint64_t resets;
+    uint64_t blocks, bytes; /* translated, and all their code */
+    uint64_t resets;        /* how often the buffer was emptied */
 };
 
 /* True where this host can run translations. */
 bool jit_supported(void);
-/* A translator with room for `bytes` of code (a multiple of 4096, at least 64 KiB) for guests
- * that isa decodes. perf_map: write /tmp/perf-PID.map, so that perf names translated blocks. NULL
- * after logging why. */
-struct jit *jit_new(const struct isa *isa, size_t bytes, bool perf_map, const struct log *log);
+struct jit_options {
+    size_t bytes;  /* of the code buffer: a multiple of 4096, at least JIT_BUFFER_MIN */
+    unsigned hot;  /* translate a block that is entered so often, 1 to CODE_HOT_MAX; 0: CODE_HOT */
+    bool perf_map; /* write /tmp/perf-PID.map, so that perf names translated blocks */
+};
+enum { JIT_BUFFER_MIN = 64 * 1024 };
+
+/* A translator for guests that isa decodes. NULL after logging why. */
+struct jit *jit_new(const struct isa *isa, const struct jit_options *options,
+                    const struct log *log);
 void jit_free(struct jit *jit);
 const struct translator *jit_translator(struct jit *jit);
 struct jit_counters jit_counters(const struct jit *jit);

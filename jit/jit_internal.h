@@ -35,10 +35,10 @@ extern const int8_t jit_host_of[33];
 /* Addresses, where they are executed, of the code that all translations share. */
 struct thunks {
     void (*enter)(struct hart *h, void *native);
-    uint8_t *exit_offset; /* leave; ecx: the next instruction's offset from hart.vpage */
-    uint8_t *exit_pc;     /* leave; rax: the next instruction's address */
-    uint8_t *cold;        /* a block that is not translated was entered; rcx: the block */
-    uint8_t *fallback;    /* called: execute the op at rax of the block at offset ecx, or leave */
+    /* Leave, by cause; ecx: the next instruction's offset from hart.vpage, or rax: its address. */
+    uint8_t *exit_offset[NATIVE_EXITS], *exit_pc[NATIVE_EXITS];
+    uint8_t *cold;     /* a block that is not translated was entered; rcx: the block */
+    uint8_t *fallback; /* called: execute the op at rax of the block at offset ecx, or leave */
 };
 
 struct jit {

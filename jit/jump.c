@@ -10,10 +10,10 @@
 #define EMIT(name)                                                                                 \
     static void emit_##name(struct trans *t, const struct op *op, const struct insn *in)
 
-static void exit_to(struct trans *t, uint32_t off)
+static void exit_to(struct trans *t, uint32_t off, enum native_exit cause)
 {
     mov_ri(&t->a, RCX, off);
-    patch(&t->a, jmp(&t->a), t->jit->thunks.exit_offset);
+    patch(&t->a, jmp(&t->a), t->jit->thunks.exit_offset[cause]);
 }
 
 /* To the block at off, whose translation (NULL: cold) is known. */
@@ -35,7 +35,7 @@ static void goto_in_page(struct trans *t, uint32_t off)
     const uint8_t *native = NULL;
 
     if (!to) { /* an instruction over two pages is not for blocks */
-        exit_to(t, off);
+        exit_to(t, off, NATIVE_EXIT_COLD);
         return;
     }
     if (to == t->block)
@@ -50,12 +50,12 @@ static void goto_in_page(struct trans *t, uint32_t off)
     alu_mi(a, 0, ALU_CMP, RBP, HART(wait_event), 0);
     if (native) {
         patch(a, jcc(a, CC_E), native);
-        exit_to(t, off);
+        exit_to(t, off, NATIVE_EXIT_EVENT);
     } else {
         fixup event = jcc(a, CC_NE);
         goto_block(t, to, NULL);
         patch_here(a, event);
-        exit_to(t, off);
+        exit_to(t, off, NATIVE_EXIT_EVENT);
     }
 }
 
@@ -72,9 +72,9 @@ void emit_goto_rax(struct trans *t)
     mov_rr(a, RDX, RAX);
     alu_ri(a, W, ALU_AND, RDX, -PAGE_SIZE);
     alu_rm(a, W, ALU_CMP, RDX, RCX, offsetof(struct tlb_bank, exec[0].tag));
-    patch(a, jcc(a, CC_NE), t->jit->thunks.exit_pc);
+    patch(a, jcc(a, CC_NE), t->jit->thunks.exit_pc[NATIVE_EXIT_FETCH]);
     alu_mi(a, 0, ALU_CMP, RBP, HART(wait_event), 0);
-    patch(a, jcc(a, CC_NE), t->jit->thunks.exit_pc);
+    patch(a, jcc(a, CC_NE), t->jit->thunks.exit_pc[NATIVE_EXIT_EVENT]);
     mov_mr(a, RBP, HART(vpage), RDX);
     mov_rm(a, RDX, RCX, offsetof(struct tlb_bank, exec[0].page));
     alu_ri(a, 0, ALU_AND, RAX, PAGE_SIZE - 2);
@@ -84,7 +84,7 @@ void emit_goto_rax(struct trans *t)
     op_rm(a, 0, 0xff, 4, RCX, offsetof(struct block, native));
     patch_here(a, miss);
     mov_rr(a, RCX, RAX);
-    patch(a, jmp(a), t->jit->thunks.exit_offset);
+    patch(a, jmp(a), t->jit->thunks.exit_offset[NATIVE_EXIT_COLD]);
 }
 _Static_assert(sizeof(struct tlb_exec) == 16, "the index is the page number times 16");
 

@@ -77,18 +77,45 @@ static uint8_t *make_leave(struct asm_ *a)
     return here;
 }
 
+static void count_exit(struct asm_ *a, enum native_exit cause)
+{
+    op_rm(a, W, 0xff, 0, RBP, HART(counters.native_exits) + (int32_t)(cause * sizeof(uint64_t)));
+}
+
+/* The exits of one cause, in front of what all share. */
+static void make_exit(struct asm_ *a, struct thunks *th, enum native_exit cause,
+                      const uint8_t *by_offset, const uint8_t *by_pc)
+{
+    th->exit_offset[cause] = asm_here(a);
+    if (cause == NATIVE_EXIT_BUDGET) {
+        /* The budget may have been put aside for an event (make_fallback). */
+        alu_mi(a, W, ALU_CMP, RBP, HART(left_aside), 0);
+        patch(a, jcc(a, CC_NE), th->exit_offset[NATIVE_EXIT_EVENT]);
+    }
+    count_exit(a, cause);
+    patch(a, jmp(a), by_offset);
+    th->exit_pc[cause] = asm_here(a);
+    count_exit(a, cause);
+    patch(a, jmp(a), by_pc);
+}
+_Static_assert(NATIVE_EXIT_EVENT < NATIVE_EXIT_BUDGET, "made in this order");
+
 static void make_exits(struct asm_ *a, struct thunks *th, const uint8_t *leave)
 {
-    th->cold = asm_here(a);
-    op_rm(a, 0, 0x0fb7, RCX, RCX, offsetof(struct block, off)); /* movzx ecx, word */
-    th->exit_offset = asm_here(a);
+    uint8_t *by_offset = asm_here(a), *by_pc;
+
     mov_rr(a, RAX, RCX);
     alu_rm(a, W, ALU_ADD, RAX, RBP, HART(vpage));
-    th->exit_pc = asm_here(a);
+    by_pc = asm_here(a);
     mov_mr(a, RBP, HART(pc), RAX);
     save_mapped(a);
     save_left(a);
     patch(a, jmp(a), leave);
+    for (enum native_exit cause = 0; cause < NATIVE_EXITS; cause++)
+        make_exit(a, th, cause, by_offset, by_pc);
+    th->cold = asm_here(a);
+    op_rm(a, 0, 0x0fb7, RCX, RCX, offsetof(struct block, off)); /* movzx ecx, word */
+    patch(a, jmp(a), th->exit_offset[NATIVE_EXIT_COLD]);
 }
 
 /* Called with rax: struct op, ecx: the block's offset. Returns to the caller after the op, or
@@ -119,6 +146,7 @@ static void make_fallback(struct asm_ *a, struct thunks *th, const uint8_t *leav
     alu_ri(a, W, ALU_ADD, RSP, 8);
     ret(a);
     patch_here(a, trapped);
+    count_exit(a, NATIVE_EXIT_TRAP);
     alu_ri(a, W, ALU_ADD, RSP, 16);
     patch(a, jmp(a), leave);
 }

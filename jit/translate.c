@@ -109,7 +109,7 @@ static void write_body(struct trans *t)
         if (!emit && in.class == CLASS_SYSTEM) {
             /* The context may have changed: hart_run looks. */
             mov_ri(&t->a, RCX, b->off + op->off + op->len);
-            patch(&t->a, jmp(&t->a), t->jit->thunks.exit_offset);
+            patch(&t->a, jmp(&t->a), t->jit->thunks.exit_offset[NATIVE_EXIT_SYSTEM]);
             t->done = true;
         }
     }
@@ -130,7 +130,7 @@ static void write_block(struct trans *t)
     patch_here(a, broke);
     alu_ri(a, W, ALU_ADD, R15, t->block->n);
     mov_ri(a, RCX, t->block->off);
-    patch(a, jmp(a), t->jit->thunks.exit_offset);
+    patch(a, jmp(a), t->jit->thunks.exit_offset[NATIVE_EXIT_BUDGET]);
 }
 
 /* The interpreter enters a translated block by this function of its first op. */
@@ -139,6 +139,7 @@ static const struct op *exec_native(struct hart *h, const struct op *op)
     struct block *b = (struct block *)((char *)op - offsetof(struct block, ops));
     const struct jit *jit = code_translator(b->cache)->opaque;
 
+    h->counters.native_entries++;
     h->left += b->n; /* the translation charges itself */
     h->vpage = h->pc & PAGE_MASK;
     jit->thunks.enter(h, __atomic_load_n(&b->native, __ATOMIC_ACQUIRE));
@@ -181,22 +182,27 @@ static void translate(void *opaque, struct code_cache *c, struct block *b)
     pthread_mutex_unlock(&jit->lock);
 }
 
+static size_t bytes_used(const struct jit *jit)
+{
+    return jit->code - jit->code_start + jit->size - jit->data;
+}
+
 static void reset(void *opaque)
 {
     struct jit *jit = opaque;
 
+    jit->counters.bytes += bytes_used(jit);
+    jit->counters.resets += jit->code != jit->code_start;
     jit->code = jit->code_start;
     jit->data = jit->size;
-    jit->counters.blocks = 0;
-    jit->counters.resets++;
     __atomic_store_n(&jit->full, false, __ATOMIC_RELAXED);
 }
 
-static size_t held(void *opaque)
+static bool full(void *opaque)
 {
     const struct jit *jit = opaque;
 
-    return __atomic_load_n(&jit->full, __ATOMIC_RELAXED) ? SIZE_MAX : 0;
+    return __atomic_load_n(&jit->full, __ATOMIC_RELAXED);
 }
 
 bool jit_supported(void)
@@ -228,7 +234,18 @@ static int map_buffer(struct jit *jit)
     return err;
 }
 
-struct jit *jit_new(const struct isa *isa, size_t bytes, bool perf_map, const struct log *log)
+static void open_perf_map(struct jit *jit)
+{
+    char path[64];
+
+    snprintf(path, sizeof(path), "/tmp/perf-%d.map", (int)getpid());
+    jit->perf_map = fopen(path, "we");
+    if (!jit->perf_map)
+        log_warn(jit->log, "cannot write %s: %s", path, strerror(errno));
+}
+
+struct jit *jit_new(const struct isa *isa, const struct jit_options *options,
+                    const struct log *log)
 {
     struct jit *jit = calloc(1, sizeof(*jit));
     struct asm_ a;
@@ -238,33 +255,31 @@ struct jit *jit_new(const struct isa *isa, size_t bytes, bool perf_map, const st
         return NULL;
     jit->isa = isa;
     jit->log = log;
-    jit->size = bytes;
+    jit->size = options->bytes;
 #ifdef __x86_64__
     jit->has_fma = __builtin_cpu_supports("fma");
 #endif
     pthread_mutex_init(&jit->lock, NULL);
     err = map_buffer(jit);
     if (err) {
-        log_error(log, "cannot map %zu bytes for translated code: %s", bytes, strerror(-err));
+        log_error(log, "cannot map %zu bytes for translated code: %s", jit->size, strerror(-err));
         jit_free(jit);
         return NULL;
     }
     a = (struct asm_){
-        .at = jit->write, .end = jit->write + bytes, .to_exec = jit->exec - jit->write};
+        .at = jit->write, .end = jit->write + jit->size, .to_exec = jit->exec - jit->write};
     jit_make_thunks(jit, &a);
     jit->code_start = (size_t)(a.at - jit->write);
-    reset(jit);
-    jit->counters.resets = 0;
+    jit->code = jit->code_start;
+    jit->data = jit->size;
     jit->seam = (struct translator){.opaque = jit,
                                     .cold = jit->thunks.cold,
+                                    .hot = options->hot ? options->hot : CODE_HOT,
                                     .translate = translate,
                                     .reset = reset,
-                                    .bytes = held};
-    if (perf_map) {
-        char path[64];
-        snprintf(path, sizeof(path), "/tmp/perf-%d.map", (int)getpid());
-        jit->perf_map = fopen(path, "w");
-    }
+                                    .full = full};
+    if (options->perf_map)
+        open_perf_map(jit);
     return jit;
 }
 
@@ -291,6 +306,6 @@ struct jit_counters jit_counters(const struct jit *jit)
 {
     struct jit_counters c = jit->counters;
 
-    c.bytes = jit->code - jit->code_start + jit->size - jit->data;
+    c.bytes += bytes_used(jit);
     return c;
 }

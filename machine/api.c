@@ -5,6 +5,7 @@
 
 #include "debug/counters.h"
 #include "hart/csr.h"
+#include "jit/jit.h"
 #include "machine/machine.h"
 
 #include <errno.h>
@@ -297,6 +298,13 @@ void isthmus_counters(struct isthmus *isthmus,
     for (unsigned i = 0; i < m->harts_n; i++)
         retired[i] = machine_retired(m, i);
     counters_walk(m->harts, m->harts_n, retired, each, opaque);
+    if (m->jit) {
+        struct jit_counters c = jit_counters(m->jit);
+
+        each(opaque, "translator.blocks", c.blocks);
+        each(opaque, "translator.bytes", c.bytes);
+        each(opaque, "translator.resets", c.resets);
+    }
 }
 
 struct wanted {

@@ -59,6 +59,25 @@ static void log_to_hook(void *opaque, enum log_level level, const char *text)
 
 /* --- Making --- */
 
+static int check_translator(const struct isthmus_config *config, const struct log *log)
+{
+    uint64_t buffer = config->code_buffer;
+
+    if (buffer && (buffer < ISTHMUS_CODE_BUFFER_MIN || buffer > ISTHMUS_CODE_BUFFER_MAX)) {
+        log_error(log, "code_buffer: %" PRIu64 " bytes is not possible; expected 64 KiB to 1 GiB",
+                  buffer);
+        return -EINVAL;
+    }
+    if (config->translate_after > ISTHMUS_TRANSLATE_AFTER_MAX) {
+        log_error(log, "translate_after: %u is too many; expected 1 to %u",
+                  config->translate_after, ISTHMUS_TRANSLATE_AFTER_MAX);
+        return -EINVAL;
+    }
+    return 0;
+}
+_Static_assert(ISTHMUS_CODE_BUFFER_MIN == JIT_BUFFER_MIN, "one limit");
+_Static_assert((int)ISTHMUS_TRANSLATE_AFTER_MAX == CODE_HOT_MAX, "one limit");
+
 static int check_config(const struct isthmus_config *config, const struct log *log)
 {
     uint64_t memory = config->memory;
@@ -79,7 +98,7 @@ static int check_config(const struct isthmus_config *config, const struct log *l
                   memory);
         return -EINVAL;
     }
-    return 0;
+    return check_translator(config, log);
 }
 
 static void add_chips(struct machine *m)
@@ -158,11 +177,14 @@ static void free_harts(struct machine *m)
 static int make_core(struct machine *m, const struct isthmus_config *config)
 {
     uint64_t buffer = config->code_buffer ? config->code_buffer : CODE_BUFFER_DEFAULT;
+    struct jit_options options = {.bytes = buffer & ~UINT64_C(4095),
+                                  .hot = config->translate_after,
+                                  .perf_map = config->perf_map};
     int err = -ENOMEM;
 
     isa_init(&m->isa, UINT32_MAX);
     if (!config->interpret && jit_supported())
-        m->jit = jit_new(&m->isa, buffer & ~UINT64_C(4095), config->perf_map, &m->log);
+        m->jit = jit_new(&m->isa, &options, &m->log);
     m->code = code_cache_new(&m->isa, m->jit ? jit_translator(m->jit) : NULL);
     m->windows = window_engine_new();
     m->harts = aligned_alloc(64, (m->harts_n * sizeof(*m->harts) + 63) & ~(size_t)63);

@@ -7,7 +7,7 @@
  * gives each hart its turn.
  *
  * Whatever stops the machine sets m->stop to the first reason and kicks the harts. Two reasons
- * are internal: a reset and the collection of decoded code need all harts out of their loops, and
+ * are internal: a reset and making room for code need all harts out of their loops, and
  * then the run goes on.
  */
 #include "machine/machine.h"
@@ -114,12 +114,29 @@ struct hart_thread {
     pthread_t thread;
 };
 
+static bool code_is_full(const struct machine *m)
+{
+    return code_translator_full(m->code) || code_bytes(m->code) > CODE_LIMIT;
+}
+
+/* No hart is in a block. */
+static void make_room_for_code(struct machine *m)
+{
+    if (code_translator_full(m->code))
+        code_untranslate(m->code);
+    if (code_bytes(m->code) <= CODE_LIMIT)
+        return;
+    for (unsigned i = 0; i < m->harts_n; i++)
+        mmu_drop_exec(&m->harts[i].mmu);
+    code_collect(m->code);
+}
+
 static void look_around(struct machine *m)
 {
     if (m->boot.htif)
         htif_poll(&m->htif);
     chardev_flush(&m->console);
-    if (code_bytes(m->code) > CODE_LIMIT)
+    if (code_is_full(m))
         machine_halt(m, STOP_COLLECT);
 }
 
@@ -291,13 +308,6 @@ static void run_turns(struct machine *m, uint64_t limit)
 
 /* --- Both --- */
 
-static void collect(struct machine *m)
-{
-    for (unsigned i = 0; i < m->harts_n; i++)
-        mmu_drop_exec(&m->harts[i].mmu);
-    code_collect(m->code);
-}
-
 enum isthmus_stop machine_run(struct machine *m, const struct isthmus_limits *limits)
 {
     uint64_t limit = limits && limits->nanoseconds ? host_ns() + limits->nanoseconds : NEVER;
@@ -319,7 +329,7 @@ enum isthmus_stop machine_run(struct machine *m, const struct isthmus_limits *li
         if (reason == STOP_RESET)
             machine_reset(m);
         else if (reason == STOP_COLLECT)
-            collect(m);
+            make_room_for_code(m);
     } while (ran && (reason == STOP_RESET || reason == STOP_COLLECT));
     /* No kick is left over for the next run or step. */
     for (unsigned i = 0; i < m->harts_n; i++)
@@ -336,6 +346,7 @@ int machine_step(struct machine *m, struct hart *h, uint64_t n)
 
     if (m->deterministic && m->clock.now != h)
         clock_round(&m->clock, n - (uint64_t)h->left);
+    make_room_for_code(m); /* here, where nobody runs, rather than by stopping the harts */
     look_around(m);
     return stop == HART_WAITING ? -EAGAIN : 0;
 }
