@@ -7,8 +7,14 @@
 void say_bytes(const char *text, size_t n)
 {
     /* The kernel's memory is mapped where it is: the address is the physical one, too. */
-    if (sbi_call(SBI_DBCN, 0, n, (uint64_t)text, 0, 0, 0).error == 0)
-        return;
+    while (n) {
+        struct sbiret ret = sbi_call(SBI_DBCN, 0, n, (uint64_t)text, 0, 0, 0);
+
+        if (ret.error)
+            break;
+        text += ret.value;
+        n -= (size_t)ret.value;
+    }
     while (n--)
         sbi_call(SBI_LEGACY_PUTCHAR, 0, (uint8_t)*text++, 0, 0, 0, 0);
 }

@@ -21,12 +21,27 @@ static uint64_t wait_word(struct guest *g, const volatile uint64_t *word)
     return *word;
 }
 
+/* What other vCPUs do when the guest goes down under them. */
+static void spin(struct cpu *cpu)
+{
+    for (;;)
+        ++*(volatile uint64_t *)&cpu->caught_tval;
+}
+
+static void doze(struct cpu *cpu)
+{
+    for (;;)
+        __asm__ volatile("wfi" ::: "memory");
+}
+
 static int phoenix(struct guest *g)
 {
     uint64_t index = window_find(g, "owner", "witness", 0);
     struct space space;
     uint64_t life;
 
+    if (g->cpu_count > 2 && (!cpu_start(g, 1, spin) || !cpu_start(g, 2, doze)))
+        return 1;
     say("@pristine %d\n", pristine == 0x600d);
     pristine = 0;
     space_create(g, &space, 3);

@@ -39,7 +39,7 @@ static void find_features(struct hv *hv)
     hv->has_xisthmus = probe(csr_read(CSR_HIWT));
     hv->updates_flags = !strstr(hv->isa, "_svad");
     if (probe({
-            csr_write(CSR_HENVCFG, ENVCFG_STCE | ENVCFG_PBMTE | ENVCFG_FIOM_CBO);
+            csr_write(CSR_HENVCFG, ENVCFG_STCE | ENVCFG_PBMTE | ENVCFG_CBO);
             value = csr_read(CSR_HENVCFG);
         }))
         hv->henvcfg = value;

@@ -12,6 +12,7 @@
 #define SBI_VERSION_2_0 0x2000000
 #define IMPLEMENTATION_ID 0x69
 #define IMPLEMENTATION_VERSION 1
+#define DBCN_PIECE 16384
 
 typedef bool sbi_handler(struct vcpu *v, struct sbiret *ret);
 
@@ -209,23 +210,24 @@ static bool sbi_srst(struct vcpu *v, struct sbiret *ret)
     }
 }
 
-static int64_t dbcn_write(struct vm *vm, uint64_t n, uint64_t gpa)
+/* Writes a bounded piece, as the extension allows, so that a guest does not hold its hart. */
+static int64_t dbcn_write(struct vm *vm, uint64_t n, uint64_t gpa, int64_t *written)
 {
-    for (uint64_t done = 0; done < n;) {
-        uint64_t span = 0;
-        const char *text = gstage_host(&vm->gstage, gpa + done, &span);
+    uint64_t span = 0;
+    const char *text = n ? gstage_host(&vm->gstage, gpa, &span) : NULL;
 
-        if (!text)
-            return SBI_ERR_INVALID_PARAM;
-        span = span < n - done ? span : n - done;
-        console_guest_write(vm, text, span);
-        done += span;
-    }
+    if (n && !text)
+        return SBI_ERR_INVALID_PARAM;
+    n = n < span ? n : span;
+    n = n < DBCN_PIECE ? n : DBCN_PIECE;
+    console_guest_write(vm, text, n);
+    *written = (int64_t)n;
     return SBI_OK;
 }
 
 static int64_t dbcn_read(struct vm *vm, uint64_t n, uint64_t gpa, int64_t *count)
 {
+    n = n < DBCN_PIECE ? n : DBCN_PIECE;
     for (; (uint64_t)*count < n; ++*count) {
         uint64_t span;
         uint8_t *to = gstage_host(&vm->gstage, gpa + (uint64_t)*count, &span);
@@ -247,8 +249,8 @@ static bool sbi_dbcn(struct vcpu *v, struct sbiret *ret)
 
     switch (arg(v, 6)) {
     case 0:
-        ret->error = arg(v, 2) ? SBI_ERR_INVALID_PARAM : dbcn_write(v->vm, arg(v, 0), arg(v, 1));
-        ret->value = ret->error ? 0 : (int64_t)arg(v, 0);
+        ret->error = arg(v, 2) ? SBI_ERR_INVALID_PARAM
+                               : dbcn_write(v->vm, arg(v, 0), arg(v, 1), &ret->value);
         break;
     case 1:
         ret->error = arg(v, 2) ? SBI_ERR_INVALID_PARAM

@@ -55,7 +55,7 @@
 #define HSTATUS_SPVP 0x100
 #define HSTATUS_VTW 0x200000
 
-#define ENVCFG_FIOM_CBO 0xF1 /* FIOM, CBIE, CBCFE, CBZE */
+#define ENVCFG_CBO 0xF0 /* CBIE, CBCFE, CBZE */
 #define ENVCFG_ADUE (1ull << 61)
 #define ENVCFG_PBMTE (1ull << 62)
 #define ENVCFG_STCE (1ull << 63)

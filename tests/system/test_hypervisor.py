@@ -90,7 +90,7 @@ def demo(machine, guest, harts):
 
 def restart(machine, guest, harts):
     wrong = []
-    r = machine.run(harts, [f"{guest('test_restart')},name=phoenix,memory=16M",
+    r = machine.run(harts, [f"{guest('test_restart')},name=phoenix,memory=16M,vcpus=3",
                             f"{guest('test_restart')},name=witness,memory=16M"],
                     ["phoenix:witness,rw,64K"])
     expect(r.status == 0, f"exit status {r.status}", wrong)
@@ -109,6 +109,8 @@ def smp(machine, guest, harts):
         expect(r.values("smp", key) == ["1"], key, wrong)
     return wrong, r
 
+
+EDGES = 44
 
 FAULTS = {
     "wild-load": r"load outside of its memory at gpa 0x10000004 .*sepc 0x\w+, instruction 0x",
@@ -189,9 +191,20 @@ def hammer(machine, guest, harts):
     return wrong, r
 
 
+def windows(machine, guest, harts):
+    """The edges of put and get, by the instructions and by calls: the same results."""
+    wrong = []
+    r = machine.run(harts, [f"{guest('test_window')},name={n},memory=16M"
+                            for n in ("owner", "peer")], ["owner:peer,rw,1M"] * 4)
+    expect(r.status == 0, f"exit status {r.status}", wrong)
+    expect(r.values("peer", "bad") + r.values("owner", "bad") == [], "edges", wrong)
+    expect(len(r.values("peer", "ok")) == EDGES, f"{len(r.values('peer', 'ok'))} checks", wrong)
+    return wrong, r
+
+
 CASES = [(f"{case.__name__}, {harts} harts", case, harts)
          for case, counts in ((demo, (1, 3)), (restart, (1, 2)), (smp, (1, 3)), (faults, (2,)),
-                              (bad_images, (2,)), (ring, (2,)), (hammer, (1, 3)))
+                              (bad_images, (2,)), (ring, (2,)), (hammer, (1, 3)), (windows, (1, 2)))
          for harts in counts]
 
 
