@@ -19,14 +19,23 @@ def qemu(guest, out):
                     '-monitor', 'none', '-serial', f'file:{out}'], check=True, timeout=100)
 
 
-def isthmus(program, guest, out):
+def isthmus(program, guest, out, *options):
     subprocess.run([program, 'run', '--bios', 'none', '--kernel', guest, '--console', f'file:{out}',
-                    '--timeout', '60'], check=True, timeout=100)
+                    '--timeout', '60', *options], check=True, timeout=100)
 
 
 def lines(path):
     with open(path) as file:
         return file.read().splitlines()
+
+
+def differences(theirs, ours):
+    """Text that tells where two lists of vectors differ; "" where they do not."""
+    pairs = list(zip(theirs, ours))
+    differ = [f'QEMU    {a}\nisthmus {b}' for a, b in pairs if a != b]
+    if len(pairs) < 10000 or len(theirs) != len(ours):
+        differ.append(f'{len(theirs)} lines on QEMU, {len(ours)} on isthmus')
+    return '\n'.join(differ[:20])
 
 
 def report(number, name, problem):
@@ -41,7 +50,7 @@ def main():
     if not shutil.which(QEMU):
         print(f'1..0 # skip {QEMU} is not installed')
         return 0
-    print('1..2')
+    print('1..3')
     with tempfile.TemporaryDirectory() as tmp:
         theirs, ours = os.path.join(tmp, 'qemu'), os.path.join(tmp, 'isthmus')
         qemu(guest, theirs)
@@ -49,11 +58,9 @@ def main():
         bad = report(1, f'instructions agree with QEMU on {len(lines(theirs))} vectors',
                      done.returncode and done.stderr[-4000:])
         isthmus(program, guest, ours)
-        pairs = list(zip(lines(theirs), lines(ours)))
-        differ = [f'QEMU    {a}\nisthmus {b}' for a, b in pairs if a != b]
-        if len(pairs) < 10000 or len(lines(theirs)) != len(lines(ours)):
-            differ.append(f'{len(lines(theirs))} lines on QEMU, {len(lines(ours))} on isthmus')
-        bad |= report(2, 'the guest prints the same on both', '\n'.join(differ[:20]))
+        bad |= report(2, 'the guest prints the same on both', differences(lines(theirs), lines(ours)))
+        isthmus(program, guest, ours, '--interpreter')
+        bad |= report(3, 'and without translation', differences(lines(theirs), lines(ours)))
     return int(bad)
 
 
