@@ -46,7 +46,8 @@ enum {
     CTX_MXR = 1 << 4,  /* mstatus.MXR: executable is readable, in both stages */
     CTX_VMXR = 1 << 5, /* vsstatus.MXR where V: in the first stage only */
     /* A window's remote address: no cache of this hart takes part, since nobody fences it here for
-     * another context, and A and D are set whatever envcfg says (Xisthmus, "Copy"). */
+     * another context; what is found out is kept for the one instruction (mmu_begin_remote). A and D
+     * are set whatever envcfg says (Xisthmus, "Copy"). */
     CTX_REMOTE = 1 << 6,
 };
 
@@ -101,6 +102,8 @@ struct mmu {
     struct tlb_bank *banks[TLB_BANKS + 1]; /* allocated when first used; the last one is for when
                                               there is no memory for another */
     struct gstage_cache *gcache;
+    struct gstage_cache *remote_gcache; /* of CTX_REMOTE, within one instruction */
+    bool remote_begins;                 /* the next CTX_REMOTE translation forgets that one */
     uint64_t tick;
     uint8_t pmpcfg[PMP_ENTRIES];
     uint64_t pmpaddr[PMP_ENTRIES];
@@ -143,6 +146,12 @@ struct tlb_bank *mmu_bank(struct mmu *mmu, const struct mmu_ctx *ctx);
  * Translation"). Reads no TLB bank and changes none. */
 bool mmu_translate(struct mmu *mmu, const struct mmu_ctx *ctx, uint64_t va, unsigned size,
                    enum mmu_access access, struct mmu_page *page, struct mmu_fault *fault);
+
+/* An instruction that will translate in CTX_REMOTE begins. */
+static inline void mmu_begin_remote(struct mmu *mmu)
+{
+    mmu->remote_begins = true;
+}
 
 /* Load and store of size 1, 2, 4 or 8 bytes, any alignment (misaligned ones are split where they
  * cross a page), RAM or device: what the inline fast paths call when they miss; they fill the

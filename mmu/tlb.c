@@ -68,8 +68,9 @@ int mmu_init(struct mmu *mmu, struct mem *mem)
     memset(mmu, 0, sizeof(*mmu));
     mmu->mem = mem;
     mmu->gcache = gcache_new();
+    mmu->remote_gcache = gcache_new();
     mmu->banks[TLB_BANKS] = bank_new();
-    if (!mmu->gcache || !mmu->banks[TLB_BANKS]) {
+    if (!mmu->gcache || !mmu->remote_gcache || !mmu->banks[TLB_BANKS]) {
         mmu_free(mmu);
         return -ENOMEM;
     }
@@ -81,6 +82,7 @@ void mmu_free(struct mmu *mmu)
     for (unsigned i = 0; i <= TLB_BANKS; i++)
         free(mmu->banks[i]);
     gcache_free(mmu->gcache);
+    gcache_free(mmu->remote_gcache);
 }
 
 static unsigned hash(const struct mmu_ctx *ctx)

@@ -215,6 +215,7 @@ static bool gstage_translate(const struct request *rq, uint64_t gpa, enum mmu_ac
     struct mmu *mmu = rq->mmu;
     uint64_t gatp = rq->ctx->gatp;
     bool remote = rq->ctx->mode & CTX_REMOTE;
+    struct gstage_cache *cache = remote ? mmu->remote_gcache : mmu->gcache;
     struct stage st = {.root = bits(gatp, 43, 2) << (PAGE_SHIFT + 2),
                        .levels = levels_of(gatp),
                        .gstage = true,
@@ -226,13 +227,16 @@ static bool gstage_translate(const struct request *rq, uint64_t gpa, enum mmu_ac
         identity(gpa, leaf);
         return true;
     }
-    if (!remote && gcache_find(mmu->gcache, gatp, st.mxr, gpa, leaf) && leaf->allowed & access)
+    if (remote && mmu->remote_begins) {
+        gcache_drop_all(mmu->remote_gcache);
+        mmu->remote_begins = false;
+    }
+    if (gcache_find(cache, gatp, st.mxr, gpa, leaf) && leaf->allowed & access)
         return true;
     mmu->counters.gstage_walks++;
     if (!walk(rq, &st, gpa, access, tinst, leaf))
         return false;
-    if (!remote)
-        gcache_enter(mmu->gcache, gatp, st.mxr, gpa, leaf);
+    gcache_enter(cache, gatp, st.mxr, gpa, leaf);
     return true;
 }
 

@@ -27,6 +27,7 @@ static const struct op *retire(struct hart *h, const struct op *op, struct windo
     {                                                                                              \
         struct window_caller by = hart_window_caller(h);                                           \
                                                                                                    \
+        mmu_begin_remote(&h->mmu);                                                                 \
         return retire(h, op, __VA_ARGS__);                                                         \
     }
 
