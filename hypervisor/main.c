@@ -45,9 +45,12 @@ static void find_features(struct hv *hv)
         hv->henvcfg = value;
     hv->has_sstc = hv->henvcfg & ENVCFG_STCE && probe(csr_read(CSR_STIMECMP));
     for (unsigned i = sizeof(MODES) / sizeof(MODES[0]); i--;) {
-        csr_write(CSR_HGATP, (uint64_t)MODES[i] << ATP_MODE_SHIFT |
-                                 (uint64_t)HGATP_VMID_MASK << HGATP_VMID_SHIFT);
-        value = csr_read(CSR_HGATP);
+        if (!probe({
+                csr_write(CSR_HGATP, (uint64_t)MODES[i] << ATP_MODE_SHIFT |
+                                         (uint64_t)HGATP_VMID_MASK << HGATP_VMID_SHIFT);
+                value = csr_read(CSR_HGATP);
+            }))
+            return; /* no H extension */
         if (value >> ATP_MODE_SHIFT == MODES[i]) {
             hv->gstage_mode = MODES[i]; /* the smallest that there is */
             hv->vmid_mask = value >> HGATP_VMID_SHIFT & HGATP_VMID_MASK;

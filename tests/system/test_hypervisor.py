@@ -10,6 +10,7 @@ import hashlib
 import os
 import re
 import shutil
+import struct
 import subprocess
 import sys
 import tempfile
@@ -44,12 +45,13 @@ class Machine:
         self.name = name
         self.command = command
 
-    def run(self, harts, guests, windows=(), memory="512M", timeout=50):
+    def run(self, harts, guests, windows=(), memory="512M", timeout=50, more=()):
         args = self.command + ["--harts", str(harts), "--memory", memory, "--timeout", str(timeout)]
         for g in guests:
             args += ["--guest", g]
         for w in windows:
             args += ["--window", w]
+        args += more
         p = subprocess.run(args, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                            stderr=subprocess.STDOUT, text=True, errors="replace", check=False)
         return Run(p.returncode, p.stdout)
@@ -202,10 +204,70 @@ def windows(machine, guest, harts):
     return wrong, r
 
 
+def flat(elf):
+    """The bytes that an ELF64 loads, from its first segment on."""
+    phoff, = struct.unpack_from("<Q", elf, 32)
+    count, = struct.unpack_from("<H", elf, 56)
+    segments = []
+    for i in range(count):
+        kind, _, offset, _, addr, size = struct.unpack_from("<IIQQQQ", elf, phoff + 56 * i)
+        if kind == 1 and size:
+            segments.append((addr, elf[offset:offset + size]))
+    base = min(a for a, _ in segments)
+    out = bytearray(max(a + len(d) for a, d in segments) - base)
+    for addr, data in segments:
+        out[addr - base:addr - base + len(data)] = data
+    return bytes(out)
+
+
+def image_formats(machine, guest, harts):
+    """A flat image runs; so does one in the Linux format: the hypervisor itself, which finds no H
+    extension in a guest and says so."""
+    wrong = []
+    with tempfile.NamedTemporaryFile() as f, open(guest("test_hello"), "rb") as elf:
+        f.write(flat(elf.read()))
+        f.flush()
+        nested = os.path.join(os.path.dirname(guest("")), "..", "hypervisor", "hypervisor.bin")
+        r = machine.run(harts, [f"{f.name},name=flat,memory=16M",
+                                f"{nested},name=nested,memory=16M"])
+    expect(r.status == 1, f"exit status {r.status}", wrong)
+    expect(r.said("flat", "^hello 2 from flat"), "the flat image does not run", wrong)
+    expect(r.said("nested", "^hypervisor: the machine has no H extension$"), "Linux format", wrong)
+    expect(r.said("", "guest nested shuts down and reports a failure"), "its end", wrong)
+    return wrong, r
+
+
 CASES = [(f"{case.__name__}, {harts} harts", case, harts)
          for case, counts in ((demo, (1, 3)), (restart, (1, 2)), (smp, (1, 3)), (faults, (2,)),
-                              (bad_images, (2,)), (ring, (2,)), (hammer, (1, 3)), (windows, (1, 2)))
+                              (bad_images, (2,)), (image_formats, (1,)), (ring, (2,)), (hammer, (1, 3)), (windows, (1, 2)))
          for harts in counts]
+
+
+# Configurations that only a loader in error makes, so that isthmus refuses them itself: options of
+# qemu_run.py, and what the hypervisor says.
+BAD_CONFIGURATIONS = [
+    ([], "no guests in the device tree"),
+    (["--guest", "HELLO,name=a", "--guest", "HELLO,name=a"], "two guests have one name"),
+    (["--guest", "HELLO,name=a", "--window", "a:b,r,4K"], "a window's owner or peer is no guest"),
+    (["--guest", "HELLO,vcpus=9"], "fewer than 1 or more than 8 vCPUs"),
+    (["--guest", "HELLO,memory=1M"], "less than 4 MiB"),
+    (["--guest", "HELLO", "--cpu", "rv64,h=false"], "the machine has no H extension"),
+]
+
+
+def bad_configurations(machine, guest, harts):
+    wrong = []
+    r = None
+    for options, line in BAD_CONFIGURATIONS:
+        r = machine.run(harts, [], more=[o.replace("HELLO", guest("test_hello")) for o in options])
+        expect(r.status == 1 and r.said("", f"^hypervisor: .*{line}"), line, wrong)
+    return wrong, r
+
+
+def cases(machine):
+    yield from CASES
+    if machine.name == "qemu":
+        yield "bad_configurations, 1 harts", bad_configurations, 1
 
 
 def machines(build):
@@ -227,7 +289,7 @@ def main():
     options = p.parse_args()
     failed = n = 0
     for machine in machines(options.build):
-        for name, case, harts in CASES:
+        for name, case, harts in cases(machine):
             name = f"{machine.name}: {name}"
             if options.only not in name:
                 continue
