@@ -4,6 +4,9 @@
 
 #include "hart/exec/exec.h"
 
+#ifdef __x86_64__
+#include <cpuid.h>
+#endif
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -208,8 +211,11 @@ static bool full(void *opaque)
 bool jit_supported(void)
 {
 #ifdef __x86_64__
-    return __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2") &&
-           __builtin_cpu_supports("lzcnt") && __builtin_cpu_supports("popcnt");
+    unsigned a, b, c = 0, d;
+    bool lzcnt = __get_cpuid(0x80000001, &a, &b, &c, &d) && (c & bit_LZCNT);
+
+    return lzcnt && __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2") &&
+           __builtin_cpu_supports("popcnt");
 #else
     return false;
 #endif

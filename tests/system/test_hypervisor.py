@@ -178,6 +178,17 @@ def ring(machine, guest, harts):
     return wrong, r
 
 
+def example(machine, guest, harts):
+    """The README's example, which has no way but the instructions."""
+    wrong = []
+    r = machine.run(harts, [f"{guest('example')},name=owner", f"{guest('example')},name=peer"],
+                    ["owner:peer,rw,4K"])
+    expect(r.status == 0, f"exit status {r.status}", wrong)
+    expect("[peer] the owner says: Hello from the owner's memory." in r.text, "the get", wrong)
+    expect("[owner] the peer wrote: And back." in r.text, "the put", wrong)
+    return wrong, r
+
+
 def hammer(machine, guest, harts):
     """Three vCPUs put into a window that its owner keeps opening and closing."""
     wrong = []
@@ -239,7 +250,8 @@ def image_formats(machine, guest, harts):
 
 CASES = [(f"{case.__name__}, {harts} harts", case, harts)
          for case, counts in ((demo, (1, 3)), (restart, (1, 2)), (smp, (1, 3)), (faults, (2,)),
-                              (bad_images, (2,)), (image_formats, (1,)), (ring, (2,)), (hammer, (1, 3)), (windows, (1, 2)))
+                              (bad_images, (2,)), (image_formats, (1,)),
+                              (ring, (2,)), (hammer, (1, 3)), (windows, (1, 2)))
          for harts in counts]
 
 
@@ -266,6 +278,8 @@ def bad_configurations(machine, guest, harts):
 
 def cases(machine):
     yield from CASES
+    if machine.name == "isthmus":
+        yield "example, 1 harts", example, 1
     if machine.name == "qemu":
         yield "bad_configurations, 1 harts", bad_configurations, 1
 
