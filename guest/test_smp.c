@@ -8,7 +8,7 @@
 #include "sbi.h"
 
 #define SHARED_VA 0x1500000000ull
-#define FENCE_ROUNDS 200
+#define FENCE_ROUNDS 60
 #define FP_ROUNDS 300
 #define OWN_ROUNDS 300
 
