@@ -95,6 +95,30 @@ static int take_append(void *target, const char *value)
     return 0;
 }
 
+static int take_cpu(void *target, const char *value)
+{
+    ((struct run *)target)->config.cpu = value;
+    return 0;
+}
+
+static int take_aia(void *target, const char *value)
+{
+    if (strcmp(value, "none") && strcmp(value, "aplic") && strcmp(value, "aplic-imsic"))
+        return usage("--aia", value, "none, aplic or aplic-imsic");
+    ((struct run *)target)->config.aia = value;
+    return 0;
+}
+
+static int take_aia_guests(void *target, const char *value)
+{
+    uint64_t n;
+
+    if (!parse_number(value, 0, ISTHMUS_AIA_GUESTS_MAX, &n))
+        return usage("--aia-guests", value, "a number from 0 to 7");
+    ((struct run *)target)->config.aia_guests = (uint32_t)n;
+    return 0;
+}
+
 static int take_console(void *target, const char *value)
 {
     if (strcmp(value, "stdio") && strcmp(value, "none") &&
@@ -296,6 +320,14 @@ static const struct option_row options[] = {
     {"--kernel", "FILE", "what the firmware starts: ELF, Linux Image or raw", take_kernel},
     {"--initrd", "FILE", "initial RAM disk", take_initrd},
     {"--append", "TEXT", "the kernel's command line", take_append},
+    {"--cpu", "BASE[,[+-]EXT|LIMIT=N]...",
+     "what harts implement, such as rv64gch,-svadu,vmidlen=0 (rv64gch);\n"
+     "                               bases rv64gch, rv64gc; limits sv, asidlen, vmidlen,\n"
+     "                               geilen, pmp, htinst=zero",
+     take_cpu},
+    {"--aia", "KIND", "interrupt controllers: none (PLIC), aplic or aplic-imsic (none)", take_aia},
+    {"--aia-guests", "N", "guest interrupt files a hart, 0 to 7, with aplic-imsic (0)",
+     take_aia_guests},
     {"--guest", "IMAGE[,KEY=VALUE]...",
      "run a guest on the reference hypervisor; keys: name, memory, vcpus, append,\n"
      "                               initrd (repeatable; a comma in a value is written ,,)",
@@ -335,10 +367,19 @@ static const struct command command = {
 static int check(const struct run *r)
 {
     const struct isthmus_config *c = &r->config;
+    char why[160];
 
     if (c->windows_n && !c->guests_n) {
         complain("--window %s:%s: no guest is named so; expected --guest", c->windows[0].owner,
                  c->windows[0].peer);
+        return EXIT_USAGE;
+    }
+    if (c->aia_guests && (!c->aia || strcmp(c->aia, "aplic-imsic"))) {
+        complain("--aia-guests %u: guest interrupt files need --aia aplic-imsic", c->aia_guests);
+        return EXIT_USAGE;
+    }
+    if (c->cpu && isthmus_check_cpu(c->cpu, c->aia, why, sizeof(why))) {
+        complain("--cpu %s: %s", c->cpu, why);
         return EXIT_USAGE;
     }
     if (c->bios && !strcmp(c->bios, "none") && c->guests_n) {

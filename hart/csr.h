@@ -50,13 +50,21 @@ enum { FS_OFF = 0, FS_DIRTY = 3, XL_64 = 2 };
 
 /* menvcfg, henvcfg, senvcfg. */
 #define ENVCFG_FIOM BIT(0)
+#define ENVCFG_CBIE (BIT(4) | BIT(5))
+#define ENVCFG_CBCFE BIT(6)
+#define ENVCFG_CBZE BIT(7)
 #define ENVCFG_ADUE BIT(61)
 #define ENVCFG_PBMTE BIT(62)
 #define ENVCFG_STCE BIT(63)
 
+enum { CBIE_TRAP = 0, CBIE_FLUSH = 1, CBIE_RESERVED = 2, CBIE_INVALIDATE = 3 };
+
 /* mstateen, hstateen. */
 #define STATEEN_SE BIT(63)
 #define STATEEN0_ENVCFG BIT(62)
+#define STATEEN0_CSRIND BIT(60)
+#define STATEEN0_AIA BIT(59)
+#define STATEEN0_IMSIC BIT(58)
 
 /* mcounteren, hcounteren, scounteren, mcountinhibit. */
 #define COUNTER_CY BIT(0)
@@ -68,6 +76,8 @@ enum { FS_OFF = 0, FS_DIRTY = 3, XL_64 = 2 };
 #define IRQS_S (BIT(IRQ_SSI) | BIT(IRQ_STI) | BIT(IRQ_SEI))
 #define IRQS_VS (BIT(IRQ_VSSI) | BIT(IRQ_VSTI) | BIT(IRQ_VSEI))
 #define IRQS_H (IRQS_VS | BIT(IRQ_SGEI))
+/* Standard local and custom ones, of which only LCOFI is ever driven by the hart itself. */
+#define IRQS_LOCAL (UINT64_MAX << IRQ_LCOF)
 #define IRQS_TIMERS (BIT(IRQ_MTI) | BIT(IRQ_STI) | BIT(IRQ_VSTI))
 
 /* medeleg: all but calls from M-mode. hedeleg: what the table of the Hypervisor chapter, "Bits of
@@ -75,10 +85,13 @@ enum { FS_OFF = 0, FS_DIRTY = 3, XL_64 = 2 };
 #define HEDELEG_MASK UINT64_C(0x0cb1ff)
 #define MEDELEG_MASK UINT64_C(0xfcb7ff)
 
-/* RV64 with A C D F H I M S U. */
-#define MISA_VALUE                                                                                 \
-    ((UINT64_C(2) << 62) | BIT('A' - 'A') | BIT('C' - 'A') | BIT('D' - 'A') | BIT('F' - 'A') |     \
-     BIT('H' - 'A') | BIT('I' - 'A') | BIT('M' - 'A') | BIT('S' - 'A') | BIT('U' - 'A'))
+/* hvictl, hviprio1 (AIA, "Interrupts at VS level"). */
+#define HVICTL_VTI BIT(30)
+#define HVICTL_IID (UINT64_C(0xfff) << 16)
+#define HVICTL_DPR BIT(9)
+#define HVICTL_IPRIOM BIT(8)
+#define HVICTL_IPRIO UINT64_C(0xff)
+#define HVIPRIO1_MASK UINT64_C(0xffffff00ff00ff00)
 
 /* CSR_mstatus = 0x300, ... */
 enum csr_number {
@@ -101,6 +114,8 @@ enum csr_result {
  * that other threads set bits of change only what is named. */
 struct csr_write {
     uint64_t value, bits, retired;
+    uint64_t old; /* what the same instruction read, */
+    bool read;    /* where it did */
 };
 
 struct csr_row {
@@ -112,6 +127,7 @@ struct csr_row {
     uint64_t mask;   /* CSR_FIELD: writable bits; CSR_CONST: the value */
     uint32_t offset; /* CSR_FIELD: of the field in struct hart */
     uint16_t number;
+    uint8_t ext; /* enum insn_ext without which there is no such register */
 };
 
 /* An access to CSR num in the current mode, write where it may change it. Result: CSR_OK with *row,

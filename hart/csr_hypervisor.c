@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Hypervisor and virtual supervisor CSRs (Hypervisor, "Hypervisor and Virtual Supervisor CSRs"),
  * and hiwt of Xisthmus. */
+#include "hart/aia.h"
 #include "hart/csr_table.h"
 #include "hart/window_env.h"
 #include "xisthmus.h"
@@ -51,14 +52,36 @@ CSR_SET(hip)
     csr_change_mip(h, w, BIT(IRQ_VSSI), 0);
 }
 
+/* Local interrupts that hvien may give to VS level have a bit of their own in hvip. */
+static uint64_t hvip_local_mask(const struct hart *h)
+{
+    return cpu_has(&h->isa->cpu, EXT_SSAIA) ? IRQS_LOCAL : 0;
+}
+
 CSR_GET(hvip)
 {
-    return __atomic_load_n(&h->csr.mip, __ATOMIC_RELAXED) & IRQS_VS;
+    return (__atomic_load_n(&h->csr.mip, __ATOMIC_RELAXED) & IRQS_VS) | h->csr.hvip_local;
 }
 
 CSR_SET(hvip)
 {
+    h->csr.hvip_local = w->value & hvip_local_mask(h);
     csr_change_mip(h, w, IRQS_VS, 0);
+    hart_irq_changed(h);
+}
+
+/* Local interrupts can go on to VS level only where S level gets them. */
+CSR_GET(hideleg)
+{
+    return h->csr.hideleg;
+}
+
+CSR_SET(hideleg)
+{
+    uint64_t local = (h->csr.mideleg | h->csr.mvien) & IRQS_LOCAL;
+
+    h->csr.hideleg = w->value & (IRQS_VS | local);
+    csr_look_for_interrupts(h);
 }
 
 CSR_GET(hgeip)
@@ -82,22 +105,34 @@ enum { VS_SHIFT = 1 };
 
 CSR_GET(vsie)
 {
-    return (h->csr.mie & h->csr.hideleg) >> VS_SHIFT;
+    return aia_vsie(h);
 }
 
+/* A local interrupt's bit is that of sie where hideleg has it, else its own. */
 CSR_SET(vsie)
 {
-    csr_change_mie(h, w->value, h->csr.hideleg, VS_SHIFT);
+    uint64_t hideleg = h->csr.hideleg, own = h->csr.hvien & ~hideleg;
+    uint64_t lent = hideleg & IRQS_LOCAL, virtual = lent & ~h->csr.mideleg;
+
+    h->csr.virtual_vsie = (h->csr.virtual_vsie & ~own) | (w->value & own);
+    h->csr.virtual_sie = (h->csr.virtual_sie & ~virtual) | (w->value & virtual);
+    csr_change_mie(h, w->value, lent & h->csr.mideleg, 0);
+    csr_change_mie(h, w->value, hideleg & IRQS_VS, VS_SHIFT);
 }
 
 CSR_GET(vsip)
 {
-    return (hart_mip(h) & h->csr.hideleg) >> VS_SHIFT;
+    return aia_vsip(h, hart_mip(h));
 }
 
 CSR_SET(vsip)
 {
-    csr_change_mip(h, w, h->csr.hideleg & BIT(IRQ_VSSI), VS_SHIFT);
+    uint64_t hideleg = h->csr.hideleg, own = h->csr.hvien & ~hideleg;
+
+    h->csr.hvip_local = (h->csr.hvip_local & ~own) | (w->value & own);
+    if (hideleg & IRQS_LOCAL)
+        csr_write_sip(h, w, hideleg & IRQS_LOCAL);
+    csr_change_mip(h, w, hideleg & BIT(IRQ_VSSI), VS_SHIFT);
 }
 
 /* --- Environment configuration and state enables --- */
@@ -107,7 +142,7 @@ CSR_SET(vsip)
 
 static uint64_t henvcfg_mask(const struct hart *h)
 {
-    return ENVCFG_FIOM | (h->csr.menvcfg & HENVCFG_LENT);
+    return (csr_envcfg_mask(h) & ~HENVCFG_LENT) | (h->csr.menvcfg & HENVCFG_LENT);
 }
 
 CSR_GET(henvcfg)
@@ -117,9 +152,9 @@ CSR_GET(henvcfg)
 
 CSR_SET(henvcfg)
 {
-    uint64_t mask = henvcfg_mask(h), old = h->csr.henvcfg;
+    uint64_t old = h->csr.henvcfg;
 
-    h->csr.henvcfg = (old & ~mask) | (w->value & mask);
+    h->csr.henvcfg = csr_envcfg_write(old, w->value, henvcfg_mask(h));
     csr_envcfg_changed(h, old ^ h->csr.henvcfg);
 }
 
@@ -145,14 +180,15 @@ CSR_GET(hgatp)
 }
 
 /* Unlike satp's, an unsupported MODE does not stop the write of the other fields: MODE keeps its
- * value. VMIDLEN is 14; the root table is 16 KiB, so PPN[1:0] is zero. */
+ * value. The root table is 16 KiB, so PPN[1:0] is zero. */
 CSR_SET(hgatp)
 {
-    enum { MODE_SHIFT = 60 };
+    enum { MODE_SHIFT = 60, VMID_SHIFT = 44 };
     const uint64_t mode = UINT64_MAX << MODE_SHIFT;
-    uint64_t value = w->value & ~(BIT(59) | BIT(58) | BIT(1) | BIT(0));
+    uint64_t vmid = (BIT(h->isa->cpu.vmidlen) - 1) << VMID_SHIFT;
+    uint64_t value = w->value & (mode | vmid | (bits(UINT64_MAX, 43, 0) & ~UINT64_C(3)));
 
-    if (!csr_atp_mode_ok(value))
+    if (!csr_atp_mode_ok(h, value))
         value = (h->csr.hgatp & mode) | (value & ~mode);
     h->csr.hgatp = value;
     hart_update_context(h);
@@ -179,7 +215,7 @@ CSR_SET(vsstatus)
 {
     uint64_t old = h->csr.vsstatus;
 
-    h->csr.vsstatus = w->value & SSTATUS_MASK;
+    h->csr.vsstatus = w->value & csr_status_mask(h);
     csr_status_changed(h, old ^ h->csr.vsstatus);
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Machine-level CSRs, and the unprivileged ones (Privileged, "Machine-Level ISA"). */
 #include "hart/csr_table.h"
+#include "hart/hpm.h"
 #include "hart/window_env.h"
 #include "hart/exec/fp.h"
 
@@ -100,7 +101,9 @@ CSR_SET(mcountinhibit)
     uint64_t cycle = csr_get_mcycle(h, row, w->retired);
     uint64_t instret = csr_get_minstret(h, row, w->retired);
 
-    h->csr.mcountinhibit = w->value & (COUNTER_CY | COUNTER_IR);
+    hpm_hold_at(h, w->retired);
+    h->csr.mcountinhibit = w->value & (COUNTER_CY | COUNTER_IR | HPM_MASK);
+    hpm_go_on(h, w->retired);
     h->csr.mcycle_base = counter_base(h, cycle, COUNTER_CY, w->retired);
     h->csr.minstret_base = counter_base(h, instret, COUNTER_IR, w->retired);
 }
@@ -120,14 +123,23 @@ CSR_GET(mstatus)
     return field_set(csr_show_status(h->csr.mstatus), MSTATUS_SXL, XL_64);
 }
 
-#define MSTATUS_MASK                                                                               \
-    (SSTATUS_MASK | MSTATUS_MIE | MSTATUS_MPIE | MSTATUS_MPP | MSTATUS_MPRV | MSTATUS_TVM |        \
-     MSTATUS_TW | MSTATUS_TSR | MSTATUS_GVA | MSTATUS_MPV)
+uint64_t csr_status_mask(const struct hart *h)
+{
+    return cpu_has(&h->isa->cpu, EXT_F) ? SSTATUS_MASK : SSTATUS_MASK & ~MSTATUS_FS;
+}
+
+static uint64_t mstatus_mask(const struct hart *h)
+{
+    uint64_t mask = csr_status_mask(h) | MSTATUS_MIE | MSTATUS_MPIE | MSTATUS_MPP | MSTATUS_MPRV |
+                    MSTATUS_TVM | MSTATUS_TW | MSTATUS_TSR;
+
+    return cpu_has(&h->isa->cpu, EXT_H) ? mask | MSTATUS_GVA | MSTATUS_MPV : mask;
+}
 
 CSR_SET(mstatus)
 {
     enum { MPP_RESERVED = 2 };
-    uint64_t mask = MSTATUS_MASK, old = h->csr.mstatus;
+    uint64_t mask = mstatus_mask(h), old = h->csr.mstatus;
 
     if (field_get(w->value, MSTATUS_MPP) == MPP_RESERVED)
         mask &= ~MSTATUS_MPP;
@@ -162,6 +174,22 @@ CSR_SET(mtvec)
     csr_write_tvec(&h->csr.mtvec, w->value);
 }
 
+/* RV64, S and U, and the single-letter extensions. */
+CSR_GET(misa)
+{
+    static const struct {
+        char letter;
+        uint8_t ext;
+    } letters[] = {{'A', EXT_A}, {'C', EXT_C}, {'D', EXT_D}, {'F', EXT_F},
+                   {'H', EXT_H}, {'I', EXT_I}, {'M', EXT_M}};
+    uint64_t misa = UINT64_C(2) << 62 | BIT('S' - 'A') | BIT('U' - 'A');
+
+    for (unsigned i = 0; i < ARRAY_SIZE(letters); i++)
+        if (cpu_has(&h->isa->cpu, letters[i].ext))
+            misa |= BIT(letters[i].letter - 'A');
+    return misa;
+}
+
 CSR_GET(mhartid)
 {
     return h->hartid;
@@ -176,10 +204,35 @@ CSR_GET(mideleg)
     return h->csr.mideleg;
 }
 
+uint64_t csr_delegable(const struct hart *h)
+{
+    return cpu_has(&h->isa->cpu, EXT_SSCOFPMF) ? IRQS_S | BIT(IRQ_LCOF) : IRQS_S;
+}
+
 CSR_SET(mideleg)
 {
-    h->csr.mideleg = (w->value & IRQS_S) | IRQS_H;
+    h->csr.mideleg = w->value & csr_delegable(h);
+    if (cpu_has(&h->isa->cpu, EXT_H))
+        h->csr.mideleg |= IRQS_H;
+    h->csr.hideleg &= IRQS_VS | h->csr.mideleg | h->csr.mvien;
     hart_irq_changed(h);
+}
+
+CSR_GET(medeleg)
+{
+    return h->csr.medeleg;
+}
+
+/* Of what H adds there is nothing without it. */
+CSR_SET(medeleg)
+{
+    const uint64_t hypervisor = BIT(EXC_ECALL_VS) | BIT(EXC_FETCH_GUEST_PAGE) |
+                                BIT(EXC_LOAD_GUEST_PAGE) | BIT(EXC_VIRTUAL) |
+                                BIT(EXC_STORE_GUEST_PAGE);
+
+    h->csr.medeleg = w->value & MEDELEG_MASK;
+    if (!cpu_has(&h->isa->cpu, EXT_H))
+        h->csr.medeleg &= ~hypervisor;
 }
 
 void csr_change_mip(struct hart *h, const struct csr_write *w, uint64_t may, unsigned shift)
@@ -212,7 +265,9 @@ CSR_GET(mie)
 
 CSR_SET(mie)
 {
-    csr_change_mie(h, w->value, IRQS_M | IRQS_S | IRQS_H, 0);
+    uint64_t may = IRQS_M | csr_delegable(h);
+
+    csr_change_mie(h, w->value, cpu_has(&h->isa->cpu, EXT_H) ? may | IRQS_H : may, 0);
 }
 
 CSR_GET(mip)
@@ -224,14 +279,42 @@ CSR_GET(mip)
  * (Privileged, "Machine Interrupt Registers"). STIP is the timer's while stimecmp is in use. */
 CSR_SET(mip)
 {
-    uint64_t may = BIT(IRQ_SSI) | BIT(IRQ_SEI) | BIT(IRQ_VSSI);
+    uint64_t may = BIT(IRQ_SSI) | BIT(IRQ_VSSI) | (csr_delegable(h) & IRQS_LOCAL);
 
+    if (!(h->csr.mvien & BIT(IRQ_SEI)))
+        may |= BIT(IRQ_SEI);
     if (!(h->csr.menvcfg & ENVCFG_STCE))
         may |= BIT(IRQ_STI);
     csr_change_mip(h, w, may, 0);
 }
 
 /* --- Environment configuration and state enables --- */
+
+uint64_t csr_envcfg_mask(const struct hart *h)
+{
+    static const struct {
+        uint64_t bits;
+        uint8_t ext;
+    } table[] = {
+        {ENVCFG_CBIE | ENVCFG_CBCFE, EXT_ZICBOM}, {ENVCFG_CBZE, EXT_ZICBOZ},
+        {ENVCFG_ADUE, EXT_SVADU},                 {ENVCFG_PBMTE, EXT_SVPBMT},
+        {ENVCFG_STCE, EXT_SSTC},
+    };
+    uint64_t mask = ENVCFG_FIOM;
+
+    for (unsigned i = 0; i < ARRAY_SIZE(table); i++)
+        if (cpu_has(&h->isa->cpu, table[i].ext))
+            mask |= table[i].bits;
+    return mask;
+}
+
+/* CBIE keeps its value where the one written is reserved. */
+uint64_t csr_envcfg_write(uint64_t old, uint64_t value, uint64_t mask)
+{
+    if (field_get(value, ENVCFG_CBIE) == CBIE_RESERVED)
+        mask &= ~ENVCFG_CBIE;
+    return (old & ~mask) | (value & mask);
+}
 
 CSR_GET(menvcfg)
 {
@@ -242,7 +325,7 @@ CSR_SET(menvcfg)
 {
     uint64_t old = h->csr.menvcfg;
 
-    h->csr.menvcfg = w->value & (ENVCFG_FIOM | ENVCFG_ADUE | ENVCFG_PBMTE | ENVCFG_STCE);
+    h->csr.menvcfg = csr_envcfg_write(old, w->value, csr_envcfg_mask(h));
     csr_envcfg_changed(h, old ^ h->csr.menvcfg);
 }
 
@@ -258,6 +341,19 @@ void csr_envcfg_changed(struct hart *h, uint64_t changed)
         csr_look_for_interrupts(h);
 }
 
+uint64_t csr_stateen_mask(const struct hart *h, unsigned n)
+{
+    uint64_t mask = STATEEN_SE;
+
+    if (n == 0)
+        mask |= STATEEN0_ENVCFG;
+    if (n == 0 && cpu_has(&h->isa->cpu, EXT_SSAIA))
+        mask |= STATEEN0_CSRIND | STATEEN0_AIA;
+    if (n == 0 && h->imsic)
+        mask |= STATEEN0_IMSIC;
+    return mask;
+}
+
 CSR_GET(mstateen)
 {
     return h->csr.mstateen[row->number & 3];
@@ -266,7 +362,7 @@ CSR_GET(mstateen)
 CSR_SET(mstateen)
 {
     unsigned n = row->number & 3;
-    h->csr.mstateen[n] = w->value & (n ? STATEEN_SE : STATEEN_SE | STATEEN0_ENVCFG);
+    h->csr.mstateen[n] = w->value & csr_stateen_mask(h, n);
 }
 
 /* --- Physical memory protection --- */

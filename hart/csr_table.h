@@ -19,6 +19,12 @@ CSR_GET(hstateen);
 CSR_SET(hstateen);
 CSR_GET(mstateen);
 CSR_SET(mstateen);
+CSR_GET(mhpmcounter);
+CSR_SET(mhpmcounter);
+CSR_GET(hpmcounter);
+CSR_SET(hpmcounter);
+CSR_GET(mhpmevent);
+CSR_SET(mhpmevent);
 CSR_GET(pmpcfg);
 CSR_SET(pmpcfg);
 CSR_GET(pmpaddr);
@@ -33,10 +39,14 @@ static inline void csr_look_for_interrupts(struct hart *h)
 /* Set and clear in mip what a write names among the bits that it may change there; the write's bits
  * are shifted left by shift first (VS-level views). */
 void csr_change_mip(struct hart *h, const struct csr_write *w, uint64_t may, unsigned shift);
+/* sip's bits in `may`. */
+void csr_write_sip(struct hart *h, const struct csr_write *w, uint64_t may);
 /* mie, through a view that shows the bits `may`, shifted right by shift. */
 void csr_change_mie(struct hart *h, uint64_t value, uint64_t may, unsigned shift);
 /* sstatus or vsstatus with the fields that are not stored: UXL and SD. */
 uint64_t csr_show_status(uint64_t status);
+/* The fields of sstatus that can be written: without F, FS cannot. */
+uint64_t csr_status_mask(const struct hart *h);
 /* What follows from a change of the bits `changed` in mstatus or vsstatus. */
 void csr_status_changed(struct hart *h, uint64_t changed);
 /* What follows from a change of the bits `changed` in menvcfg or henvcfg. Translations made before
@@ -46,7 +56,14 @@ void csr_envcfg_changed(struct hart *h, uint64_t changed);
 void csr_write_tvec(uint64_t *tvec, uint64_t value);
 /* satp, vsatp: an unsupported mode leaves the register as it is. */
 void csr_write_atp(struct hart *h, uint64_t *atp, uint64_t value);
-/* True where value's MODE is Bare, Sv39, Sv48 or Sv57 (or their x4). */
-bool csr_atp_mode_ok(uint64_t value);
+/* True where value's MODE is Bare, or one of Sv39, Sv48 and Sv57 (or their x4) that the hart has. */
+bool csr_atp_mode_ok(const struct hart *h, uint64_t value);
+/* The bits of menvcfg that exist, and those of mstateen n. */
+uint64_t csr_envcfg_mask(const struct hart *h);
+uint64_t csr_stateen_mask(const struct hart *h, unsigned n);
+/* A write to menvcfg, henvcfg or senvcfg of the bits in mask: the value to hold. */
+uint64_t csr_envcfg_write(uint64_t old, uint64_t value, uint64_t mask);
+/* Interrupts that S level may be given: by mideleg. */
+uint64_t csr_delegable(const struct hart *h);
 
 #endif

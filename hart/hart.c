@@ -3,6 +3,7 @@
 #include "hart/hart.h"
 #include "hart/code.h"
 #include "hart/csr.h"
+#include "hart/imsic.h"
 #include "hart/window_env.h"
 
 #include <errno.h>
@@ -44,6 +45,7 @@ int hart_init(struct hart *h, unsigned index, const struct isa *isa, struct mem 
 void hart_free(struct hart *h)
 {
     mmu_free(&h->mmu);
+    imsic_free(h->imsic);
     free(h->private_block);
     pthread_mutex_destroy(&h->sleep_lock);
     pthread_cond_destroy(&h->sleep);
@@ -63,6 +65,8 @@ void hart_reset(struct hart *h, uint64_t pc)
     h->instret_end = 0;
     __atomic_store_n(&h->mtimecmp, UINT64_MAX, __ATOMIC_RELAXED);
     csr_reset(h);
+    if (h->imsic)
+        imsic_reset(h->imsic);
     hart_set_hiwt(h, 0);
     hart_flush_windows(h);
     pmp_reset(&h->mmu);
@@ -86,6 +90,15 @@ void hart_set_irq(struct hart *h, uint64_t mask, bool level)
                          : __atomic_fetch_and(&h->irq_lines, ~mask, __ATOMIC_SEQ_CST);
 
     if ((old & mask) != (level ? mask : 0))
+        hart_kick(h, EVENT_IRQ);
+}
+
+void hart_set_guest_irq(struct hart *h, unsigned n, bool level)
+{
+    uint64_t old = level ? __atomic_fetch_or(&h->hgeip, BIT(n), __ATOMIC_SEQ_CST)
+                         : __atomic_fetch_and(&h->hgeip, ~BIT(n), __ATOMIC_SEQ_CST);
+
+    if ((old >> n & 1) != level)
         hart_kick(h, EVENT_IRQ);
 }
 

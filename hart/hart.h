@@ -25,6 +25,7 @@ struct hart;
 struct op;
 struct code_cache;
 struct window_hart;
+struct imsic;
 
 /* One decoded instruction. */
 typedef const struct op *(*exec_fn)(struct hart *h, const struct op *op);
@@ -72,6 +73,7 @@ enum {
     IRQ_VSEI = 10,
     IRQ_MEI = 11,
     IRQ_SGEI = 12,
+    IRQ_LCOF = 13, /* Sscofpmf: a counter overflowed */
 };
 #define CAUSE_INTERRUPT BIT(63)
 
@@ -88,7 +90,12 @@ struct trap {
     uint64_t gpa;   /* guest-page faults: GPA, written shifted right by 2 to mtval2/htval */
     uint64_t tinst; /* mtinst/htinst: transformed or pseudo instruction, or 0 */
     bool gva;       /* tval is a guest virtual address: mstatus.GVA/hstatus.GVA */
+    uint8_t to;     /* enum trap_to */
+    uint16_t iid;   /* TO_VS: the interrupt's code as VS level numbers it */
 };
+/* Where a trap goes: where medeleg, mideleg and so on send it, or to the level for which
+ * hart_pending_interrupt found an interrupt. */
+enum trap_to { TO_DELEGATED, TO_M, TO_HS, TO_VS };
 
 /* Why a hart left translated code (jit/jit.h). */
 enum native_exit {
@@ -125,6 +132,16 @@ struct csrs {
     uint64_t henvcfg, htimedelta, hstateen[4];
     uint64_t vsstatus, vstvec, vsscratch, vsepc, vscause, vstval, vsatp, vstimecmp;
     uint64_t hiwt;
+    /* AIA (aia.c): enables of virtual interrupts, what is pending and enabled of those that have a
+     * bit of their own (not an alias of mip or mie), and the windows. */
+    uint64_t mvien, mvip, virtual_sie;
+    uint64_t hvien, hvip_local, virtual_vsie;
+    uint64_t hvictl, hviprio1, hviprio2;
+    uint64_t miselect, siselect, vsiselect;
+    uint8_t miprio[64], siprio[64]; /* priority numbers of major interrupts; 0: default order */
+    /* Counters 3 and up (hpm.c): the event's register, what to add to the event's count (the value
+     * itself while it stands still), and the value when overflow was last looked for. */
+    uint64_t mhpmevent[32], hpm_base[32], hpm_seen[32];
 };
 
 struct hart_clock {
@@ -161,6 +178,12 @@ struct hart {
     uint64_t hgeip;     /* atomic: guest external interrupts, bits geilen:1 */
     uint64_t timers_due; /* mip bits of the timers, as when interrupts were last looked for */
     uint8_t geilen;     /* guest external interrupts that the board wires up */
+    bool virtual_irqs;  /* mvien, hvien or hvictl.VTI: not all interrupts are in mip */
+    struct imsic *imsic; /* imsic.h; NULL: this hart has none */
+    uint8_t external_priority[2]; /* atomic: of MEI and SEI, as the APLIC says */
+    uint32_t hpm_running;  /* counters that count now, by number */
+    bool hpm_filtered;     /* some of them count in some modes only */
+    bool hpm_watched;      /* some of them raise LCOFI when they overflow */
     uint64_t mtimecmp;  /* atomic; of the ACLINT; MTIP is compared when interrupts are looked for */
     bool waiting;       /* executed WFI and nothing is pending yet */
 
@@ -211,6 +234,9 @@ void hart_kick(struct hart *h, uint32_t events);
 /* From any thread: drive the mip bits in mask to level, and kick the hart. */
 void hart_set_irq(struct hart *h, uint64_t mask, bool level);
 
+/* From any thread: drive guest external interrupt n (1..geilen). */
+void hart_set_guest_irq(struct hart *h, unsigned n, bool level);
+
 /* Instructions retired, between runs. */
 uint64_t hart_retired(const struct hart *h);
 /* Ticks of its clock. */
@@ -225,9 +251,10 @@ uint64_t hart_deadline(const struct hart *h);
 void hart_take_trap(struct hart *h, const struct trap *t);
 /* All of mip as hardware sees it now: software bits, device lines, timers, hvip. */
 uint64_t hart_mip(const struct hart *h);
-/* The interrupt to take now, highest priority first: true and *cause (with CAUSE_INTERRUPT). */
-bool hart_pending_interrupt(struct hart *h, uint64_t *cause);
-/* WFI's wake-up condition: something is pending and enabled in mie, whatever the global enables. */
+/* The interrupt to take now, highest priority first: true with cause (CAUSE_INTERRUPT set), to and
+ * iid of *t. */
+bool hart_pending_interrupt(struct hart *h, struct trap *t);
+/* WFI's wake-up condition: something is pending and enabled, whatever the global enables. */
 bool hart_wakeup_pending(struct hart *h);
 /* mret, sret (with V from the current mode): h->pc becomes the return address. The exec functions
  * have checked permission. */

@@ -8,7 +8,7 @@
  * rest, so that changes of enables are checked against the timers as they were when the run loop
  * last looked (timers_due): it looks again, with the clock, once a run and on EVENT_IRQ.
  */
-#include "hart/csr.h"
+#include "hart/aia.h"
 
 uint64_t hart_time(const struct hart *h)
 {
@@ -79,6 +79,8 @@ static uint64_t mip_with(const struct hart *h, uint64_t timers)
 
     if (stimecmp_on(h))
         soft &= ~BIT(IRQ_STI);
+    if (h->csr.mvien & BIT(IRQ_SEI))
+        soft &= ~BIT(IRQ_SEI); /* it is mvip's alone */
     mip = soft | lines | timers;
     if (vgein && (guest >> vgein & 1))
         mip |= BIT(IRQ_VSEI);
@@ -92,59 +94,70 @@ uint64_t hart_mip(const struct hart *h)
     return mip_with(h, timers_due_at(h, hart_time(h)));
 }
 
-/* mie & mip, with timers_due brought up to date as far as it matters. */
-static uint64_t pending_enabled(struct hart *h)
+/* What is pending and enabled, with timers_due brought up to date as far as it matters. */
+static struct aia_pending pending_enabled(struct hart *h)
 {
     if (h->csr.mie & IRQS_TIMERS)
         h->timers_due = timers_due_at(h, hart_time(h));
-    return mip_with(h, h->timers_due) & h->csr.mie;
+    return aia_pending(h, mip_with(h, h->timers_due));
 }
 
 /* --- What is taken --- */
 
-/* Of the interrupts in pending, those for the highest level that takes any of them now. */
-static uint64_t takeable(const struct hart *h, uint64_t pending)
+/* The highest level that takes any of what is pending now; TO_DELEGATED: none does. */
+static enum trap_to takes(const struct hart *h, const struct aia_pending *p)
 {
-    uint64_t mideleg = h->csr.mideleg, hideleg = h->csr.hideleg & mideleg;
-    uint64_t to_m = pending & ~mideleg, to_hs = pending & mideleg & ~hideleg;
-    uint64_t to_vs = pending & hideleg;
-
-    if (to_m && (h->priv < PRV_M || (h->csr.mstatus & MSTATUS_MIE)))
-        return to_m;
+    if (p->m && (h->priv < PRV_M || (h->csr.mstatus & MSTATUS_MIE)))
+        return TO_M;
     if (h->priv == PRV_M)
-        return 0;
-    if (to_hs && (h->v || h->priv < PRV_S || (h->csr.mstatus & MSTATUS_SIE)))
-        return to_hs;
-    if (to_vs && h->v && (h->priv < PRV_S || (h->csr.vsstatus & MSTATUS_SIE)))
-        return to_vs;
-    return 0;
+        return TO_DELEGATED;
+    if (p->hs && (h->v || h->priv < PRV_S || (h->csr.mstatus & MSTATUS_SIE)))
+        return TO_HS;
+    if ((p->vs || p->injected) && h->v && (h->priv < PRV_S || (h->csr.vsstatus & MSTATUS_SIE)))
+        return TO_VS;
+    return TO_DELEGATED;
 }
 
-/* Decreasing priority within a level. */
-static const uint8_t priority[] = {
-    IRQ_MEI, IRQ_MSI, IRQ_MTI, IRQ_SEI, IRQ_SSI, IRQ_STI, IRQ_SGEI, IRQ_VSEI, IRQ_VSSI, IRQ_VSTI,
-};
-
-bool hart_pending_interrupt(struct hart *h, uint64_t *cause)
+/* The code by which the hart as a whole knows an interrupt of VS level. */
+static unsigned code_of_vs(unsigned iid)
 {
-    uint64_t set = takeable(h, pending_enabled(h));
+    return iid < IRQ_LCOF && IRQS_S >> iid & 1 ? iid + 1 : iid;
+}
 
-    for (unsigned i = 0; set && i < ARRAY_SIZE(priority); i++) {
-        if (set & BIT(priority[i])) {
-            *cause = CAUSE_INTERRUPT | priority[i];
-            return true;
-        }
+bool hart_pending_interrupt(struct hart *h, struct trap *t)
+{
+    struct aia_pending p = pending_enabled(h);
+    unsigned iid;
+
+    t->to = takes(h, &p);
+    switch ((enum trap_to)t->to) {
+    case TO_M:
+        iid = aia_mtopi(h, &p) >> 16;
+        break;
+    case TO_HS:
+        iid = aia_stopi(h, &p) >> 16;
+        break;
+    case TO_VS:
+        iid = aia_vstopi(h, &p) >> 16;
+        break;
+    default:
+        return false;
     }
-    return false;
+    t->iid = iid;
+    t->cause = CAUSE_INTERRUPT | (t->to == TO_VS ? code_of_vs(iid) : iid);
+    return true;
 }
 
 bool hart_wakeup_pending(struct hart *h)
 {
-    return pending_enabled(h) != 0;
+    struct aia_pending p = pending_enabled(h);
+    return p.m || p.hs || p.vs || p.injected;
 }
 
 void hart_irq_changed(struct hart *h)
 {
-    if (takeable(h, mip_with(h, h->timers_due) & h->csr.mie))
+    struct aia_pending p = aia_pending(h, mip_with(h, h->timers_due));
+
+    if (takes(h, &p) != TO_DELEGATED)
         __atomic_fetch_or(&h->wait_event, EVENT_IRQ, __ATOMIC_RELAXED);
 }

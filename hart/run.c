@@ -8,6 +8,7 @@
 #include "hart/exec/exec.h"
 #include "hart/exec/fp.h"
 #include "hart/hart.h"
+#include "hart/hpm.h"
 
 #include <string.h>
 
@@ -101,7 +102,7 @@ static bool interrupt(struct hart *h)
 {
     struct trap t = {0};
 
-    if (!hart_pending_interrupt(h, &t.cause))
+    if (!hart_pending_interrupt(h, &t))
         return false;
     h->waiting = false;
     charge_trap(h);
@@ -119,6 +120,8 @@ static bool attend(struct hart *h, enum hart_stop *stop)
         *stop = HART_STOPPED;
         return false;
     }
+    if (unlikely(h->hpm_watched))
+        hpm_look_for_overflow(h);
     if (h->left > 0)
         interrupt(h);
     if (h->waiting && !hart_wakeup_pending(h)) {
@@ -169,6 +172,8 @@ static uint64_t transformed(const struct hart *h, const struct op *op, uint64_t 
     struct insn i;
     uint64_t t;
 
+    if (!h->isa->cpu.htinst)
+        return 0;
     isa_decode(h->isa, op->raw, &i);
     switch (isa_row(i.base)->format) {
     case FMT_LOAD:

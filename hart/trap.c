@@ -7,6 +7,7 @@
  * hideleg sends it on to VS-mode; never to less privilege than it came from.
  */
 #include "hart/csr.h"
+#include "hart/hpm.h"
 
 /* Faults whose tval is an address: a guest virtual one where V=1. */
 #define ADDRESS_FAULTS                                                                             \
@@ -19,10 +20,16 @@ enum { EXIT_INTERRUPT = 63 }; /* in counters.exits */
 
 static void enter_mode(struct hart *h, unsigned priv, bool v)
 {
+    uint64_t retired = 0;
+
     if (h->v != v)
         h->counters.world_switches++;
+    if (unlikely(h->hpm_filtered))
+        retired = hpm_hold(h);
     h->priv = priv;
     h->v = v;
+    if (unlikely(h->hpm_filtered))
+        hpm_go_on(h, retired);
     hart_update_context(h);
 }
 
@@ -83,7 +90,12 @@ static void trap_to_hs(struct hart *h, const struct trap *t, bool gva)
 static void trap_to_vs(struct hart *h, const struct trap *t)
 {
     struct csrs *c = &h->csr;
-    uint64_t cause = t->cause & CAUSE_INTERRUPT ? t->cause - 1 : t->cause;
+    uint64_t code = t->cause & ~CAUSE_INTERRUPT, cause = t->cause;
+
+    if (t->to == TO_VS)
+        cause = CAUSE_INTERRUPT | t->iid;
+    else if (cause & CAUSE_INTERRUPT && IRQS_VS >> code & 1)
+        cause--;
 
     c->vsstatus = stack_ie(c->vsstatus, MSTATUS_SIE, MSTATUS_SPIE);
     c->vsstatus = field_set(c->vsstatus, MSTATUS_SPP, h->priv);
@@ -103,6 +115,10 @@ void hart_take_trap(struct hart *h, const struct trap *t)
     bool to_vs = to_s && h->v && ((interrupt ? c->hideleg : c->hedeleg) >> code & 1);
     bool gva = t->gva || (h->v && !interrupt && (ADDRESS_FAULTS >> code & 1));
 
+    if (t->to != TO_DELEGATED) {
+        to_vs = t->to == TO_VS;
+        to_s = t->to != TO_M;
+    }
     if (interrupt)
         h->counters.interrupts[code]++;
     else

@@ -33,6 +33,7 @@ extern "C" {
 #define ISTHMUS_ABI 1
 
 enum { ISTHMUS_HARTS_MAX = 64, ISTHMUS_VCPUS_MAX = 8, ISTHMUS_GUESTS_MAX = 256 };
+enum { ISTHMUS_AIA_GUESTS_MAX = 7 }; /* guest interrupt files a hart */
 #define ISTHMUS_GUEST_MEMORY_MIN (UINT64_C(4) << 20)
 #define ISTHMUS_MEMORY_MIN (UINT64_C(1) << 20)
 #define ISTHMUS_MEMORY_MAX (UINT64_C(64) << 30)
@@ -90,6 +91,11 @@ struct isthmus_config {
                              * With bios "none" it is started itself, in M-mode */
     const char *initrd;     /* file; NULL: none */
     const char *append;     /* the kernel's command line; NULL: none */
+    const char *cpu;        /* what harts implement: "BASE[,[+-]EXT|LIMIT=N]...", see docs/cpu.md;
+                             * NULL: "rv64gch" */
+    const char *aia;        /* interrupt controllers: "none" (PLIC), "aplic" or "aplic-imsic";
+                             * NULL: "none" */
+    uint32_t aia_guests;    /* guest interrupt files a hart, 0 to 7; with "aplic-imsic" */
     const char *console;    /* "stdio", "file:PATH" or "none"; NULL: "none" */
     const char *hypervisor; /* the reference hypervisor's image; NULL: the one installed. Used as
                              * kernel where there are guests and kernel is NULL */
@@ -114,6 +120,10 @@ struct isthmus_config {
     void (*output)(void *opaque, const void *bytes, size_t n);
     void *output_opaque;
 };
+
+/* Whether harts can be what isthmus_config.cpu says, with its aia. Result: 0, or -EINVAL with one
+ * line in why[size]. */
+int isthmus_check_cpu(const char *cpu, const char *aia, char *why, size_t size);
 
 /* Make a machine and load its images; it is then in the state after reset. NULL on failure, with
  * *error, where error is not NULL, the negative errno. */

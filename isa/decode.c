@@ -26,20 +26,23 @@ static unsigned bucket_of(uint32_t raw)
 }
 
 /* A compressed row may leave bits of its bucket open only in its own fields, so one bucket holds it. */
-void isa_init(struct isa *isa, uint32_t extensions)
+void isa_init(struct isa *isa, const struct cpu *cpu)
 {
     unsigned n32[32] = {0}, n16[32] = {0};
 
     memset(isa, 0, sizeof(*isa));
-    isa->extensions = extensions;
+    if (cpu)
+        isa->cpu = *cpu;
+    else
+        cpu_default(&isa->cpu);
     for (unsigned id = 1; id < INSN_COUNT; id++) {
         const struct insn_row *row = &rows[id];
         bool is_long = insn_is_long(row->match);
         unsigned b = bucket_of(row->match);
-        bool have = extensions >> row->ext & 1;
+        bool have = cpu_has(&isa->cpu, row->ext);
 
         if (!is_long)
-            have = have && (extensions >> EXT_C & 1);
+            have = have && cpu_has(&isa->cpu, EXT_C);
         if (!have)
             continue;
         if (is_long)
@@ -173,6 +176,12 @@ static bool op_vma(struct insn *i, uint32_t w)
 {
     regs(i, w);
     i->rd = 0;
+    return true;
+}
+
+static bool op_cbo(struct insn *i, uint32_t w)
+{
+    i->rs1 = bits(w, 19, 15);
     return true;
 }
 
@@ -400,6 +409,7 @@ static bool (*const operands[])(struct insn *i, uint32_t w) = {
     [FMT_XTOF] = op_r1,       [FMT_FLOAD] = op_i,
     [FMT_FS] = op_s,          [FMT_VMA] = op_vma,
     [FMT_HLV] = op_r1,        [FMT_HSV] = op_vma,
+    [FMT_FLI] = op_r1,        [FMT_CBO] = op_cbo,
     [FMT_IG4] = op_ig4,       [FMT_CR] = op_cr,
     [FMT_CMV] = op_cmv,       [FMT_CJR] = op_cjr,
     [FMT_CI] = op_ci,         [FMT_CLI] = op_cli,

@@ -15,12 +15,17 @@ static const char *const fname[32] = {
     "ft0", "ft1", "ft2", "ft3", "ft4", "ft5", "ft6",  "ft7",  "fs0",  "fs1", "fa0",
     "fa1", "fa2", "fa3", "fa4", "fa5", "fa6", "fa7",  "fs2",  "fs3",  "fs4", "fs5",
     "fs6", "fs7", "fs8", "fs9", "fs10", "fs11", "ft8", "ft9", "ft10", "ft11"};
+static const char *const fli_names[32] = {
+    "-1.0", "min",  "1.52587890625e-05", "3.0517578125e-05", "0.00390625", "0.0078125", "0.0625",
+    "0.125", "0.25", "0.3125", "0.375", "0.4375", "0.5", "0.625", "0.75", "0.875", "1.0", "1.25",
+    "1.5", "1.75", "2.0", "2.5", "3.0", "4.0", "8.0", "16.0", "128.0", "256.0", "32768.0",
+    "65536.0", "inf", "nan"};
 static const char *const rmname[8] = {"rne", "rtz", "rdn", "rup", "rmm", "rm5", "rm6", "dyn"};
 
 /*
  * How each format's operands are written. %d %s %t %u: integer rd, rs1, rs2, rs3; %D %S %T %U:
  * the same as FP registers; %i: immediate in decimal; %x: upper immediate; %a: pc-relative
- * target; %c: CSR; %z: zimm; %r: rounding mode unless dynamic; %f: fence sets.
+ * target; %c: CSR; %z: zimm; %k: constant of fli; %r: rounding mode unless dynamic; %f: fence sets.
  */
 static const char *const syntax[] = {
     [FMT_NONE] = "",
@@ -53,6 +58,8 @@ static const char *const syntax[] = {
     [FMT_VMA] = "%s,%t",
     [FMT_HLV] = "%d,(%s)",
     [FMT_HSV] = "%t,(%s)",
+    [FMT_FLI] = "%D,%k",
+    [FMT_CBO] = "(%s)",
     [FMT_IG4] = "%d,%s,%t,%u",
     [FMT_CR] = "%d,%t",
     [FMT_CMV] = "%d,%t",
@@ -166,6 +173,9 @@ static void put_operand(struct text *t, char kind, const struct insn *i, uint64_
         break;
     case 'c':
         put_csr(t, i->imm);
+        break;
+    case 'k':
+        put(t, "%s", fli_names[i->rs1]);
         break;
     case 'z':
         put(t, "%u", i->rs1);

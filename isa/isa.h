@@ -7,6 +7,7 @@
 #define ISA_ISA_H
 
 #include "base/bits.h"
+#include "isa/cpu.h"
 
 /* One identifier a row of insn.def: INSN_add, INSN_c_addi, ... INSN_ILLEGAL is no row. */
 enum insn_id {
@@ -15,11 +16,6 @@ enum insn_id {
 #define CINSN(id, match, mask, format, ext, class, base) INSN_##id,
 #include "isa/insn.def"
     INSN_COUNT
-};
-
-enum insn_ext {
-    EXT_I, EXT_M, EXT_A, EXT_F, EXT_D, EXT_C, EXT_ZICSR, EXT_ZIFENCEI, EXT_ZBA, EXT_ZBB, EXT_ZBC,
-    EXT_ZBS, EXT_S, EXT_H, EXT_SVINVAL, EXT_XISTHMUS, EXT_COUNT
 };
 
 /* What kind of work an instruction does: decides where blocks end and what a translator may do. */
@@ -60,6 +56,8 @@ enum insn_format {
     FMT_XTOF,   /* frd, rs1 */
     FMT_FLOAD,  /* frd, imm12(rs1) */
     FMT_FS,     /* frs2, imm12(rs1) */
+    FMT_FLI,    /* frd, constant number in rs1 */
+    FMT_CBO,    /* (rs1) */
     FMT_VMA,    /* rs1, rs2 */
     FMT_HLV,    /* rd, (rs1) */
     FMT_HSV,    /* rs2, (rs1) */
@@ -107,15 +105,15 @@ struct insn {
 
 /* A decoder for a set of extensions. Immutable after isa_init, shared by all harts. */
 struct isa {
-    uint32_t extensions;                /* bit EXT_x */
+    struct cpu cpu;                     /* what it implements */
     uint16_t bucket32[32][INSN_COUNT];  /* rows by bits 6:2, ended by INSN_ILLEGAL */
     uint16_t bucket16[32][INSN_COUNT];  /* compressed: by bits 1:0 and 15:13 */
 };
 
 /* The row of id, INSN_ILLEGAL excluded. */
 const struct insn_row *isa_row(enum insn_id id);
-/* Prepare a decoder for the extensions (bit EXT_x each). */
-void isa_init(struct isa *isa, uint32_t extensions);
+/* Prepare a decoder for what cpu implements; NULL: cpu_default(). */
+void isa_init(struct isa *isa, const struct cpu *cpu);
 /* Take raw apart: 4 bytes as fetched, of which the upper two are ignored for a compressed
  * instruction. A reserved encoding gives id INSN_ILLEGAL with len and raw set. */
 void isa_decode(const struct isa *isa, uint32_t raw, struct insn *out);

@@ -30,7 +30,7 @@ static struct isa *make_isa(void)
     struct isa *isa = malloc(sizeof(*isa));
 
     if (isa)
-        isa_init(isa, UINT32_MAX);
+        isa_init(isa, NULL);
     return isa;
 }
 

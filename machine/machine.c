@@ -3,6 +3,7 @@
 #include "machine/machine.h"
 
 #include "hart/code.h"
+#include "hart/imsic.h"
 #include "jit/jit.h"
 #include "hart/window_env.h"
 #include "machine/memmap.h"
@@ -24,6 +25,34 @@ static void drive_context(void *opaque, unsigned context, bool level)
     struct machine *m = opaque;
 
     hart_set_irq(&m->harts[context / 2], context % 2 ? BIT(IRQ_SEI) : BIT(IRQ_MEI), level);
+}
+
+static void drive_aplic(void *opaque, enum aplic_level level, unsigned hart, bool on,
+                        uint8_t priority)
+{
+    struct machine *m = opaque;
+    struct hart *h = &m->harts[hart];
+
+    if (m->aia == AIA_APLIC_IMSIC)
+        return; /* the interrupt files drive these wires ("eidelivery") */
+    __atomic_store_n(&h->external_priority[level], priority, __ATOMIC_RELAXED);
+    hart_set_irq(h, level == APLIC_M ? BIT(IRQ_MEI) : BIT(IRQ_SEI), on);
+}
+
+/* MSIs of the APLIC reach interrupt files and nothing else. */
+static void send_msi(void *opaque, uint64_t pa, uint32_t data)
+{
+    struct machine *m = opaque;
+
+    if (m->aia == AIA_APLIC_IMSIC && !imsic_pages_write(&m->imsic_m, pa, data))
+        imsic_pages_write(&m->imsic_s, pa, data);
+}
+
+struct irq_wire machine_wire(struct machine *m, unsigned source)
+{
+    if (m->aia == AIA_NONE)
+        return (struct irq_wire){plic_set, &m->plic, source};
+    return (struct irq_wire){aplic_set, &m->aplic, source};
 }
 
 static void power_off(void *opaque, unsigned code)
@@ -112,7 +141,6 @@ static void add_chips(struct machine *m)
         {RTC_BASE, RTC_SIZE, &rtc_ops, &m->rtc},
         {CLINT_BASE, ACLINT_SIZE, &aclint_ops, &m->aclint},
         {SSWI_BASE, SSWI_SIZE, &sswi_ops, &m->aclint},
-        {PLIC_BASE, PLIC_SIZE, &plic_ops, &m->plic},
         {UART_BASE, UART_SIZE, &uart_ops, &m->uart},
     };
 
@@ -120,11 +148,58 @@ static void add_chips(struct machine *m)
         mem_add_device(&m->mem, chips[i].base, chips[i].size, chips[i].ops, chips[i].dev);
 }
 
+/* Bits of a guest interrupt file's number in an address: room for the hart's own file, too. */
+static unsigned guest_bits(unsigned guests)
+{
+    unsigned bits = 0;
+
+    while (1u << bits < guests + 1)
+        bits++;
+    return bits;
+}
+
+static void make_interrupt_controllers(struct machine *m)
+{
+    struct aplic_sink sink = {drive_aplic, send_msi, m};
+
+    if (m->aia == AIA_NONE) {
+        plic_init(&m->plic, 2 * m->harts_n, drive_context, m);
+        mem_add_device(&m->mem, PLIC_BASE, PLIC_SIZE, &plic_ops, &m->plic);
+        return;
+    }
+    aplic_init(&m->aplic, m->harts_n, m->aia == AIA_APLIC_IMSIC, sink);
+    mem_add_device(&m->mem, APLIC_M_BASE, APLIC_SIZE, &aplic_ops, &m->aplic.domains[APLIC_M]);
+    mem_add_device(&m->mem, APLIC_S_BASE, APLIC_SIZE, &aplic_ops, &m->aplic.domains[APLIC_S]);
+    if (m->aia != AIA_APLIC_IMSIC)
+        return;
+    m->imsic_m = (struct imsic_pages){m->harts, m->harts_n, IMSIC_M_BASE, true, 0};
+    m->imsic_s =
+        (struct imsic_pages){m->harts, m->harts_n, IMSIC_S_BASE, false, guest_bits(m->aia_guests)};
+    mem_add_device(&m->mem, IMSIC_M_BASE, imsic_pages_size(&m->imsic_m), &imsic_ops, &m->imsic_m);
+    mem_add_device(&m->mem, IMSIC_S_BASE, imsic_pages_size(&m->imsic_s), &imsic_ops, &m->imsic_s);
+}
+
+static void free_interrupt_controllers(struct machine *m)
+{
+    if (m->aia == AIA_NONE)
+        plic_free(&m->plic);
+    else
+        aplic_free(&m->aplic);
+}
+
+static void reset_interrupt_controllers(struct machine *m)
+{
+    if (m->aia == AIA_NONE)
+        plic_reset(&m->plic);
+    else
+        aplic_reset(&m->aplic);
+}
+
 static void make_chips(struct machine *m)
 {
-    plic_init(&m->plic, 2 * m->harts_n, drive_context, m);
-    uart_init(&m->uart, &m->console, (struct irq_wire){plic_set, &m->plic, UART_IRQ});
-    rtc_init(&m->rtc, &m->clock, &m->timers, (struct irq_wire){plic_set, &m->plic, RTC_IRQ});
+    make_interrupt_controllers(m);
+    uart_init(&m->uart, &m->console, machine_wire(m, UART_IRQ));
+    rtc_init(&m->rtc, &m->clock, &m->timers, machine_wire(m, RTC_IRQ));
     m->aclint = (struct aclint){&m->clock, m->harts, m->harts_n};
     m->syscon = (struct syscon){power_off, ask_reset, m};
     m->console.ready = uart_input_ready;
@@ -138,7 +213,17 @@ static void free_chips(struct machine *m)
 {
     rtc_free(&m->rtc);
     uart_free(&m->uart);
-    plic_free(&m->plic);
+    free_interrupt_controllers(m);
+}
+
+/* The interrupt files of a hart, and the guest external interrupts that they make. */
+static int add_imsic(struct machine *m, struct hart *h)
+{
+    if (m->aia != AIA_APLIC_IMSIC)
+        return 0;
+    h->geilen = (uint8_t)min_u64(m->aia_guests, m->isa.cpu.geilen);
+    h->imsic = imsic_new(h);
+    return h->imsic ? 0 : -ENOMEM;
 }
 
 static int make_harts(struct machine *m)
@@ -149,6 +234,8 @@ static int make_harts(struct machine *m)
         int err = hart_init(&m->harts[i], i, &m->isa, &m->mem, m->code, clock);
         if (!err) {
             err = hart_attach_windows(&m->harts[i], m->windows);
+            if (!err)
+                err = add_imsic(m, &m->harts[i]);
             if (err)
                 hart_free(&m->harts[i]);
         }
@@ -174,7 +261,8 @@ static void free_harts(struct machine *m)
 #define CODE_BUFFER_DEFAULT (UINT64_C(64) << 20)
 
 /* What harts share, and the harts. */
-static int make_core(struct machine *m, const struct isthmus_config *config)
+static int make_core(struct machine *m, const struct isthmus_config *config,
+                     const struct cpu *cpu)
 {
     uint64_t buffer = config->code_buffer ? config->code_buffer : CODE_BUFFER_DEFAULT;
     struct jit_options options = {.bytes = buffer & ~UINT64_C(4095),
@@ -182,7 +270,7 @@ static int make_core(struct machine *m, const struct isthmus_config *config)
                                   .perf_map = config->perf_map};
     int err = -ENOMEM;
 
-    isa_init(&m->isa, UINT32_MAX);
+    isa_init(&m->isa, cpu);
     if (!config->interpret && jit_supported())
         m->jit = jit_new(&m->isa, &options, &m->log);
     m->code = code_cache_new(&m->isa, m->jit ? jit_translator(m->jit) : NULL);
@@ -228,7 +316,7 @@ static int load(struct machine *m, const struct isthmus_config *config)
 }
 
 /* Each step undoes what was made before it where it fails. */
-static int make(struct machine *m, const struct isthmus_config *config)
+static int make(struct machine *m, const struct isthmus_config *config, const struct cpu *cpu)
 {
     const char *console = config->console ? config->console : "none";
     uint64_t memory = config->memory ? config->memory : (uint64_t)MEMORY_DEFAULT_MIB << 20;
@@ -241,7 +329,7 @@ static int make(struct machine *m, const struct isthmus_config *config)
     err = mem_init(&m->mem, RAM_BASE, memory, ROM_BASE, ROM_SIZE, &m->log);
     if (err)
         goto no_mem;
-    err = make_core(m, config);
+    err = make_core(m, config, cpu);
     if (err)
         goto no_core;
     clock_init(&m->clock, m->deterministic);
@@ -266,6 +354,7 @@ struct machine *machine_new(const struct isthmus_config *config, int *error)
 {
     struct isthmus_config *hooks = NULL;
     struct machine *m = calloc(1, sizeof(*m));
+    struct cpu cpu;
 
     *error = -ENOMEM;
     if (!m)
@@ -276,6 +365,11 @@ struct machine *machine_new(const struct isthmus_config *config, int *error)
     }
     pthread_mutex_init(&m->budget_lock, NULL);
     *error = check_config(config, &m->log);
+    if (!*error)
+        *error = machine_choose_aia(config, &m->log, &m->aia);
+    if (!*error)
+        *error = machine_choose_cpu(config, &m->log, &cpu);
+    m->aia_guests = config->aia_guests;
     m->harts_n = config->harts ? config->harts : 1;
     m->deterministic = config->deterministic;
     m->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -284,7 +378,7 @@ struct machine *machine_new(const struct isthmus_config *config, int *error)
         log_error(&m->log, "cannot make an eventfd: %s", strerror(errno));
     }
     if (!*error)
-        *error = make(m, config);
+        *error = make(m, config, &cpu);
     if (*error) {
         if (m->wake >= 0)
             close(m->wake);
@@ -340,7 +434,7 @@ void machine_reset(struct machine *m)
     code_collect(m->code);
     uart_reset(&m->uart);
     rtc_reset(&m->rtc);
-    plic_reset(&m->plic);
+    reset_interrupt_controllers(m);
     aclint_reset(&m->aclint);
     if (m->boot.htif)
         htif_reset(&m->htif);

@@ -11,7 +11,9 @@
 #define MACHINE_MACHINE_H
 
 #include "dev/aclint.h"
+#include "dev/aplic.h"
 #include "dev/htif.h"
+#include "dev/imsic.h"
 #include "dev/plic.h"
 #include "dev/rtc.h"
 #include "dev/syscon.h"
@@ -23,6 +25,9 @@
 /* Why harts leave their run loops, beside enum isthmus_stop: these are dealt with inside
  * machine_run, which then goes on. */
 enum { STOP_NONE = 0, STOP_RESET = 100, STOP_COLLECT = 101 };
+
+/* Which interrupt controllers there are. */
+enum aia { AIA_NONE, AIA_APLIC, AIA_APLIC_IMSIC };
 
 /* What the reset vector hands over. */
 struct boot {
@@ -41,6 +46,8 @@ struct machine {
 
     struct mem mem;
     struct isa isa;
+    enum aia aia;
+    unsigned aia_guests; /* guest interrupt files a hart */
     struct jit *jit; /* NULL: interpret */
     struct code_cache *code;
     struct window_engine *windows;
@@ -51,7 +58,9 @@ struct machine {
     struct timers timers;
     struct chardev console;
     struct uart uart;
-    struct plic plic;
+    struct plic plic;   /* with AIA_NONE */
+    struct aplic aplic; /* otherwise */
+    struct imsic_pages imsic_m, imsic_s; /* with AIA_APLIC_IMSIC */
     struct aclint aclint;
     struct syscon syscon;
     struct rtc rtc;
@@ -78,6 +87,14 @@ struct machine *machine_new(const struct isthmus_config *config, int *error);
 void machine_free(struct machine *m);
 /* State after reset, RAM as first loaded. No hart runs. */
 void machine_reset(struct machine *m);
+
+/* The wire of an interrupt source (memmap.h) of the PLIC or APLIC. */
+struct irq_wire machine_wire(struct machine *m, unsigned source);
+
+/* config.c: what harts and interrupt controllers config asks for. Result: 0, or -EINVAL after
+ * logging which option is wrong and what was expected. */
+int machine_choose_cpu(const struct isthmus_config *config, const struct log *log, struct cpu *cpu);
+int machine_choose_aia(const struct isthmus_config *config, const struct log *log, enum aia *aia);
 
 /* run.c: see isthmus_run. */
 enum isthmus_stop machine_run(struct machine *m, const struct isthmus_limits *limits);

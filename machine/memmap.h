@@ -13,10 +13,14 @@
 #define CLINT_BASE UINT64_C(0x02000000)
 #define SSWI_BASE UINT64_C(0x02f00000)
 #define PLIC_BASE UINT64_C(0x0c000000)
+#define APLIC_M_BASE UINT64_C(0x0c000000) /* in the PLIC's place */
+#define APLIC_S_BASE UINT64_C(0x0d000000)
+#define IMSIC_M_BASE UINT64_C(0x24000000)
+#define IMSIC_S_BASE UINT64_C(0x28000000)
 #define UART_BASE UINT64_C(0x10000000)
 #define RAM_BASE UINT64_C(0x80000000)
 
-/* PLIC sources. */
+/* Interrupt sources of the PLIC or APLIC. */
 enum { UART_IRQ = 10, RTC_IRQ = 11 };
 
 #endif

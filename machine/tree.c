@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Nodes are written in the order in which they stand, properties before children. phandles are
- * counted up front: each hart's interrupt controller, then the PLIC, then the test finisher.
+ * counted up front: each hart's interrupt controller, then the other interrupt controllers, then
+ * the test finisher.
  */
 #include "machine/tree.h"
 
+#include "hart/hpm.h"
+#include "hart/imsic.h"
 #include "machine/machine.h"
 #include "machine/memmap.h"
 
@@ -14,12 +17,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-
-/* What the harts implement, in the canonical order of the ISA manual, "ISA Extension Naming
- * Conventions". */
-#define ISA_STRING                                                                                 \
-    "rv64imafdch_zicntr_zicsr_zifencei_zihintpause_zihpm_zba_zbb_zbc_zbs_smstateen_ssstateen_"     \
-    "sstc_svade_svadu_svinval_svnapot_svpbmt_xisthmus"
 
 /* A string property of several strings. */
 #define STRINGS(w, name, ...) property(w, name, __VA_ARGS__, sizeof(__VA_ARGS__))
@@ -103,14 +100,12 @@ static uint32_t cpu_phandle(unsigned hart)
     return 1 + 2 * hart;
 }
 
-static uint32_t plic_phandle(const struct machine *m)
-{
-    return 2 * m->harts_n + 1;
-}
+/* Of those that the harts share. Devices interrupt through the PLIC, or the supervisor domain. */
+enum shared { PLIC, APLIC_ROOT, APLIC_CHILD, IMSIC_OF_M, IMSIC_OF_S, TEST };
 
-static uint32_t test_phandle(const struct machine *m)
+static uint32_t phandle_of(const struct machine *m, enum shared what)
 {
-    return 2 * m->harts_n + 2;
+    return 2 * m->harts_n + 1 + what;
 }
 
 /* interrupts-extended: for each hart the given interrupts of its own controller. */
@@ -129,7 +124,36 @@ static void hart_interrupts(struct writer *w, const struct machine *m, const uin
     property(w, "interrupts-extended", value, at * sizeof(value[0]));
 }
 
-static void write_cpu(struct writer *w, unsigned hart)
+/* The ISA in both of the ways in which software looks for it. */
+static void write_isa(struct writer *w, const struct cpu *cpu)
+{
+    char text[CPU_ISA_STRING], list[CPU_ISA_STRING];
+    const char *name;
+    unsigned ext = 0;
+    size_t n = 0;
+
+    cpu_isa_string(cpu, text, sizeof(text));
+    string(w, "riscv,isa", text);
+    string(w, "riscv,isa-base", "rv64i");
+    while ((name = cpu_next_name(cpu, &ext)))
+        n += (size_t)snprintf(list + n, sizeof(list) - n, "%s", name) + 1;
+    property(w, "riscv,isa-extensions", list, n);
+    if (cpu_has(cpu, EXT_ZICBOM))
+        u32(w, "riscv,cbom-block-size", CPU_BLOCK);
+    if (cpu_has(cpu, EXT_ZICBOP))
+        u32(w, "riscv,cbop-block-size", CPU_BLOCK);
+    if (cpu_has(cpu, EXT_ZICBOZ))
+        u32(w, "riscv,cboz-block-size", CPU_BLOCK);
+}
+
+static const char *mmu_type(const struct cpu *cpu)
+{
+    return cpu->satp_mode == ATP_SV39   ? "riscv,sv39"
+           : cpu->satp_mode == ATP_SV48 ? "riscv,sv48"
+                                        : "riscv,sv57";
+}
+
+static void write_cpu(struct writer *w, const struct cpu *cpu, unsigned hart)
 {
     begin_at(w, "cpu", hart);
     u32(w, "phandle", cpu_phandle(hart));
@@ -137,14 +161,40 @@ static void write_cpu(struct writer *w, unsigned hart)
     u32(w, "reg", hart);
     string(w, "status", "okay");
     string(w, "compatible", "riscv");
-    string(w, "riscv,isa", ISA_STRING);
-    string(w, "mmu-type", "riscv,sv57");
+    write_isa(w, cpu);
+    string(w, "mmu-type", mmu_type(cpu));
     begin(w, "interrupt-controller");
     u32(w, "#interrupt-cells", 1);
     flag(w, "interrupt-controller");
     string(w, "compatible", "riscv,cpu-intc");
     u32(w, "phandle", intc_phandle(hart));
     end(w);
+    end(w);
+}
+
+/* Which counters count which events, for the firmware's SBI PMU: every one every event, cycles and
+ * instructions also those that are always there. Events are their own values of mhpmevent. */
+static void write_pmu(struct writer *w, const struct cpu *cpu)
+{
+    enum { CYCLE = 1, INSTRET = 4 };
+    static const uint32_t events[][3] = {
+        {HPM_CYCLES, HPM_CYCLES, HPM_MASK | CYCLE},
+        {HPM_INSTRUCTIONS, HPM_INSTRUCTIONS, HPM_MASK | INSTRET},
+        {HPM_DTLB_MISSES, HPM_DTLB_MISSES, HPM_MASK},
+    };
+    static const uint32_t raw[5] = {0, HPM_RAW, UINT32_MAX, ~(uint32_t)HPM_RAW_MASK, HPM_MASK};
+    fdt32_t value[ARRAY_SIZE(events) * 3], raw_value[ARRAY_SIZE(raw)];
+
+    if (!cpu_has(cpu, EXT_ZIHPM))
+        return;
+    for (unsigned i = 0; i < ARRAY_SIZE(value); i++)
+        value[i] = cpu_to_fdt32(events[i / 3][i % 3]);
+    for (unsigned i = 0; i < ARRAY_SIZE(raw); i++)
+        raw_value[i] = cpu_to_fdt32(raw[i]);
+    begin(w, "pmu");
+    property(w, "riscv,event-to-mhpmcounters", value, sizeof(value));
+    property(w, "riscv,raw-event-to-mhpmcounters", raw_value, sizeof(raw_value));
+    string(w, "compatible", "riscv,pmu");
     end(w);
 }
 
@@ -156,7 +206,7 @@ static void write_cpus(struct writer *w, const struct machine *m)
     cells(w, 1, 0);
     u32(w, "timebase-frequency", CLOCK_HZ);
     for (unsigned h = 0; h < m->harts_n; h++)
-        write_cpu(w, h);
+        write_cpu(w, &m->isa.cpu, h);
     begin(w, "cpu-map");
     begin(w, "cluster0");
     for (unsigned h = 0; h < m->harts_n; h++) {
@@ -175,7 +225,7 @@ static void write_plic(struct writer *w, const struct machine *m)
     static const uint32_t irqs[] = {IRQ_MEI, IRQ_SEI};
 
     begin_at(w, "plic", PLIC_BASE);
-    u32(w, "phandle", plic_phandle(m));
+    u32(w, "phandle", phandle_of(m, PLIC));
     u32(w, "riscv,ndev", PLIC_SOURCES);
     reg(w, PLIC_BASE, PLIC_SIZE);
     hart_interrupts(w, m, irqs, ARRAY_SIZE(irqs));
@@ -184,6 +234,69 @@ static void write_plic(struct writer *w, const struct machine *m)
     u32(w, "#address-cells", 0);
     u32(w, "#interrupt-cells", 1);
     end(w);
+}
+
+/* A domain of the APLIC. Firmware knows the delegation by its older name, kernels by both. */
+static void write_aplic(struct writer *w, const struct machine *m, enum aplic_level level)
+{
+    bool root = level == APLIC_M;
+    uint32_t irq = root ? IRQ_MEI : IRQ_SEI, child = phandle_of(m, APLIC_CHILD);
+    fdt32_t delegation[3] = {cpu_to_fdt32(child), cpu_to_fdt32(1), cpu_to_fdt32(APLIC_SOURCES)};
+    uint64_t base = root ? APLIC_M_BASE : APLIC_S_BASE;
+
+    begin_at(w, "aplic", base);
+    u32(w, "phandle", phandle_of(m, root ? APLIC_ROOT : APLIC_CHILD));
+    if (root) {
+        property(w, "riscv,delegate", delegation, sizeof(delegation));
+        property(w, "riscv,delegation", delegation, sizeof(delegation));
+        u32(w, "riscv,children", child);
+    }
+    u32(w, "riscv,num-sources", APLIC_SOURCES);
+    reg(w, base, APLIC_SIZE);
+    if (m->aia == AIA_APLIC_IMSIC)
+        u32(w, "msi-parent", phandle_of(m, root ? IMSIC_OF_M : IMSIC_OF_S));
+    else
+        hart_interrupts(w, m, &irq, 1);
+    flag(w, "interrupt-controller");
+    u32(w, "#interrupt-cells", 2);
+    u32(w, "#address-cells", 0);
+    string(w, "compatible", "riscv,aplic");
+    end(w);
+}
+
+static void write_imsic(struct writer *w, const struct machine *m, const struct imsic_pages *p)
+{
+    uint32_t irq = p->machine ? IRQ_MEI : IRQ_SEI;
+
+    begin_at(w, "imsics", p->base);
+    u32(w, "phandle", phandle_of(m, p->machine ? IMSIC_OF_M : IMSIC_OF_S));
+    if (p->guest_bits)
+        u32(w, "riscv,guest-index-bits", p->guest_bits);
+    u32(w, "riscv,ipi-id", 1);
+    u32(w, "riscv,num-ids", IMSIC_IDS);
+    reg(w, p->base, imsic_pages_size(p));
+    hart_interrupts(w, m, &irq, 1);
+    flag(w, "msi-controller");
+    u32(w, "#msi-cells", 0);
+    flag(w, "interrupt-controller");
+    u32(w, "#interrupt-cells", 0);
+    string(w, "compatible", "riscv,imsics");
+    end(w);
+}
+
+/* Children stand before parents, as kernels that look at them in this order like it. */
+static void write_interrupt_controllers(struct writer *w, const struct machine *m)
+{
+    if (m->aia == AIA_NONE) {
+        write_plic(w, m);
+        return;
+    }
+    write_aplic(w, m, APLIC_S);
+    write_aplic(w, m, APLIC_M);
+    if (m->aia == AIA_APLIC_IMSIC) {
+        write_imsic(w, m, &m->imsic_s);
+        write_imsic(w, m, &m->imsic_m);
+    }
 }
 
 static void write_clint(struct writer *w, const struct machine *m)
@@ -206,8 +319,12 @@ static void write_clint(struct writer *w, const struct machine *m)
 
 static void interrupt(struct writer *w, const struct machine *m, uint32_t source)
 {
-    u32(w, "interrupts", source);
-    u32(w, "interrupt-parent", plic_phandle(m));
+    enum { LEVEL_HIGH = 4 };
+    fdt32_t value[2] = {cpu_to_fdt32(source), cpu_to_fdt32(LEVEL_HIGH)};
+    bool aplic = m->aia != AIA_NONE;
+
+    property(w, "interrupts", value, aplic ? sizeof(value) : sizeof(value[0]));
+    u32(w, "interrupt-parent", phandle_of(m, aplic ? APLIC_CHILD : PLIC));
 }
 
 static void write_soc(struct writer *w, const struct machine *m)
@@ -231,12 +348,12 @@ static void write_soc(struct writer *w, const struct machine *m)
     end(w);
 
     begin_at(w, "test", TEST_BASE);
-    u32(w, "phandle", test_phandle(m));
+    u32(w, "phandle", phandle_of(m, TEST));
     reg(w, TEST_BASE, TEST_SIZE);
     STRINGS(w, "compatible", "sifive,test1\0sifive,test0\0syscon");
     end(w);
 
-    write_plic(w, m);
+    write_interrupt_controllers(w, m);
     write_clint(w, m);
     end(w);
 }
@@ -247,7 +364,7 @@ static void write_syscon(struct writer *w, const struct machine *m, const char *
     begin(w, name);
     u32(w, "value", value);
     u32(w, "offset", 0);
-    u32(w, "regmap", test_phandle(m));
+    u32(w, "regmap", phandle_of(m, TEST));
     string(w, "compatible", compatible);
     end(w);
 }
@@ -292,6 +409,7 @@ static void write_root(struct writer *w, const struct machine *m, const struct t
     reg(w, RAM_BASE, m->mem.ram_size);
     end(w);
     write_cpus(w, m);
+    write_pmu(w, &m->isa.cpu);
     write_syscon(w, m, "poweroff", "syscon-poweroff", 0x5555);
     write_syscon(w, m, "reboot", "syscon-reboot", 0x7777);
     write_soc(w, m);

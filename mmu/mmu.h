@@ -109,6 +109,8 @@ struct mmu {
     uint64_t pmpaddr[PMP_ENTRIES];
     unsigned pmp_n;      /* entries from here on are OFF */
     bool adue, pbmte;    /* menvcfg.ADUE, menvcfg.PBMTE: G-stage, and first stage where V=0 */
+    bool svnapot;        /* PTE.N means something */
+    uint8_t pmp_entries; /* that exist, up to PMP_ENTRIES */
     bool vadue, vpbmte;  /* henvcfg's (already and-ed with menvcfg's): first stage where V=1 */
     struct mmu_counters counters;
 };

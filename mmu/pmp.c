@@ -50,7 +50,7 @@ bool pmp_check(const struct mmu *mmu, uint64_t pa, uint64_t size, enum mmu_acces
             return true;
         return mmu->pmpcfg[i] & need;
     }
-    return priv == PRV_M;
+    return priv == PRV_M || mmu->pmp_entries == 0;
 }
 
 bool pmp_uniform(const struct mmu *mmu, uint64_t page)
@@ -85,6 +85,8 @@ void pmp_write_cfg(struct mmu *mmu, unsigned entry, uint8_t cfg)
 {
     uint8_t *now = &mmu->pmpcfg[entry];
 
+    if (entry >= mmu->pmp_entries)
+        return;
     cfg &= CFG_L | CFG_A | CFG_X | CFG_W | CFG_R;
     if (*now & CFG_L || (cfg & (CFG_R | CFG_W)) == CFG_W || cfg == *now)
         return; /* W without R is reserved: the write is ignored */
@@ -96,7 +98,7 @@ void pmp_write_addr(struct mmu *mmu, unsigned entry, uint64_t addr)
 {
     uint8_t next = entry + 1 < PMP_ENTRIES ? mmu->pmpcfg[entry + 1] : 0;
 
-    if (mmu->pmpcfg[entry] & CFG_L || (next & CFG_L && (next & CFG_A) == A_TOR))
+    if (entry >= mmu->pmp_entries || mmu->pmpcfg[entry] & CFG_L || (next & CFG_L && (next & CFG_A) == A_TOR))
         return;
     addr &= ADDR_MASK;
     if (mmu->pmpaddr[entry] == addr)

@@ -67,6 +67,8 @@ int mmu_init(struct mmu *mmu, struct mem *mem)
 {
     memset(mmu, 0, sizeof(*mmu));
     mmu->mem = mem;
+    mmu->svnapot = true;
+    mmu->pmp_entries = PMP_ENTRIES;
     mmu->gcache = gcache_new();
     mmu->remote_gcache = gcache_new();
     mmu->banks[TLB_BANKS] = bank_new();

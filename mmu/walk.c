@@ -40,7 +40,7 @@ struct stage {
     bool gstage;       /* checked as user, faults are guest-page faults, the root is 16 KiB */
     bool guest_tables; /* table addresses are guest-physical: the VS-stage */
     bool user, sum, mxr;
-    bool adue, pbmte;
+    bool adue, pbmte, svnapot;
 };
 
 /* The translation that is being made: what a fault is reported as, and about what. */
@@ -107,7 +107,7 @@ static bool pte_is_reserved(const struct stage *st, uint64_t pte, unsigned level
     if (pte & PTE_PBMT && (!st->pbmte || (pte & PTE_PBMT) == PTE_PBMT))
         return true;
     if (pte & PTE_N)
-        return level != 0 || (PTE_PPN(pte) & 15) != NAPOT_PPN;
+        return !st->svnapot || level != 0 || (PTE_PPN(pte) & 15) != NAPOT_PPN;
     return PTE_PPN(pte) & (BIT(LEVEL_BITS * level) - 1); /* misaligned superpage */
 }
 
@@ -221,7 +221,8 @@ static bool gstage_translate(const struct request *rq, uint64_t gpa, enum mmu_ac
                        .gstage = true,
                        .mxr = rq->ctx->mode & CTX_MXR,
                        .adue = mmu->adue || remote,
-                       .pbmte = mmu->pbmte};
+                       .pbmte = mmu->pbmte,
+                       .svnapot = mmu->svnapot};
 
     if (!st.levels) {
         identity(gpa, leaf);
@@ -251,7 +252,8 @@ static bool first_stage(const struct request *rq, struct leaf *leaf)
                        .sum = ctx->mode & CTX_SUM,
                        .mxr = ctx->mode & (CTX_MXR | CTX_VMXR),
                        .adue = remote || (v ? rq->mmu->vadue : rq->mmu->adue),
-                       .pbmte = v ? rq->mmu->vpbmte : rq->mmu->pbmte};
+                       .pbmte = v ? rq->mmu->vpbmte : rq->mmu->pbmte,
+                       .svnapot = rq->mmu->svnapot};
 
     if (!st.levels || (ctx->mode & CTX_PRIV) == PRV_M) {
         identity(rq->va, leaf);

@@ -57,3 +57,7 @@ EXEC(illegal)
 {
     return hart_illegal(h, op);
 }
+
+/* Zicond (Unprivileged, "Zicond"). */
+ALU(czero_eqz, RS2 ? RS1 : 0)
+ALU(czero_nez, RS2 ? 0 : RS1)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A: LR/SC and AMOs (Unprivileged, "A" Extension), as host atomics on main memory. All are
+ * A, Zabha and Zacas: LR/SC and AMOs (Unprivileged, "A" Extension), as host atomics on main memory. All are
  * sequentially consistent whatever aq and rl say. SC is a compare-and-swap of the reserved datum
  * with the value that LR read: it may succeed where the value was changed and changed back, which
  * no program that keeps to LR/SC or AMO can tell from success before the change.
@@ -90,9 +90,16 @@ SELECT(max64, int64_t, >)
 SELECT(minu64, uint64_t, <)
 SELECT(maxu64, uint64_t, >)
 
+SELECT(min8, int8_t, <)
+SELECT(max8, int8_t, >)
+SELECT(minu8, uint8_t, <)
+SELECT(maxu8, uint8_t, >)
+SELECT(min16, int16_t, <)
+SELECT(max16, int16_t, >)
+SELECT(minu16, uint16_t, <)
+SELECT(maxu16, uint16_t, >)
+
 #define FAMILY(s, type, stype, n)                                                                  \
-    LR(lr_##s, type, stype)                                                                        \
-    SC(sc_##s, type)                                                                               \
     AMO(amoswap_##s, type, stype, __atomic_exchange_n(p, (type)RS2, __ATOMIC_SEQ_CST))             \
     AMO(amoadd_##s, type, stype, __atomic_fetch_add(p, (type)RS2, __ATOMIC_SEQ_CST))               \
     AMO(amoxor_##s, type, stype, __atomic_fetch_xor(p, (type)RS2, __ATOMIC_SEQ_CST))               \
@@ -103,5 +110,62 @@ SELECT(maxu64, uint64_t, >)
     AMO(amominu_##s, type, stype, minu##n(p, (type)RS2))                                           \
     AMO(amomaxu_##s, type, stype, maxu##n(p, (type)RS2))
 
+LR(lr_w, uint32_t, int32_t)
+LR(lr_d, uint64_t, int64_t)
+SC(sc_w, uint32_t)
+SC(sc_d, uint64_t)
 FAMILY(w, uint32_t, int32_t, 32)
 FAMILY(d, uint64_t, int64_t, 64)
+FAMILY(b, uint8_t, int8_t, 8)   /* Zabha */
+FAMILY(h, uint16_t, int16_t, 16)
+
+/* Zacas: rd has what is expected, and gets what was there. x0 is never written, and reads as zero. */
+#define AMOCAS(id, type, stype)                                                                    \
+    EXEC(id)                                                                                       \
+    {                                                                                              \
+        type *p = datum(h, op, sizeof(type), MMU_STORE);                                           \
+        type seen = op->rd == REG_SINK ? 0 : (type)RD;                                             \
+                                                                                                   \
+        if (unlikely(!p))                                                                          \
+            return NULL;                                                                           \
+        __atomic_compare_exchange_n(p, &seen, (type)RS2, false, __ATOMIC_SEQ_CST,                  \
+                                    __ATOMIC_SEQ_CST);                                             \
+        RD = (uint64_t)(int64_t)(stype)seen;                                                       \
+        return op + 1;                                                                             \
+    }
+
+AMOCAS(amocas_w, uint32_t, int32_t)
+AMOCAS(amocas_d, uint64_t, int64_t)
+AMOCAS(amocas_b, uint8_t, int8_t)
+AMOCAS(amocas_h, uint16_t, int16_t)
+
+typedef unsigned __int128 u128;
+
+/* A compare-and-swap of 16 bytes. */
+#if defined(__x86_64__)
+__attribute__((target("cx16")))
+#endif
+static u128 swap_pair(u128 *p, u128 expected, u128 value)
+{
+    return __sync_val_compare_and_swap(p, expected, value);
+}
+
+static u128 pair(const struct hart *h, unsigned r)
+{
+    return r == 0 || r == REG_SINK ? 0 : (u128)h->x[r + 1] << 64 | h->x[r];
+}
+
+/* Register pairs, each named by its even register; a pair of x0 is zero and not written. */
+EXEC(amocas_q)
+{
+    u128 *p = datum(h, op, sizeof(u128), MMU_STORE), seen;
+
+    if (unlikely(!p))
+        return NULL;
+    seen = swap_pair(p, pair(h, op->rd), pair(h, op->rs2));
+    if (op->rd != REG_SINK) {
+        h->x[op->rd] = (uint64_t)seen;
+        h->x[op->rd + 1] = (uint64_t)(seen >> 64);
+    }
+    NEXT;
+}

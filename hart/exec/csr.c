@@ -31,7 +31,11 @@ static inline const struct op *access_csr(struct hart *h, const struct op *op, e
     if (reads)
         old = row->get(h, row, retired);
     if (writes) {
-        struct csr_write w = {.value = operand, .bits = operand, .retired = retired + 1};
+        struct csr_write w = {.value = operand,
+                              .bits = operand,
+                              .retired = retired + 1,
+                              .old = old,
+                              .read = reads};
 
         if (action == WRITE)
             w.bits = UINT64_MAX;

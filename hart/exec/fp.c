@@ -38,14 +38,16 @@ int fp_rounding(struct hart *h, const struct op *op)
 /* --- loads and stores --- */
 
 /* The slow paths go on by returning, not by a jump: the address of a local was taken. */
-static FP_SLOW load_slow(struct hart *h, const struct op *op, unsigned size)
+FP_SLOW fp_load_slow(struct hart *h, const struct op *op, unsigned size)
 {
     uint64_t va = RS1 + IMM, value;
     struct mmu_fault fault;
 
     if (!mmu_load(&h->mmu, h->dbank, va, size, &value, &fault))
         return hart_raise_fault(h, op, &fault, va, memory_is_virtual(h));
-    if (size == 4)
+    if (size == 2)
+        fp_put_bits_h(h, op->rd, (uint16_t)value);
+    else if (size == 4)
         fp_put_bits_s(h, op->rd, (uint32_t)value);
     else
         fp_put_bits_d(h, op->rd, value);
@@ -53,7 +55,7 @@ static FP_SLOW load_slow(struct hart *h, const struct op *op, unsigned size)
     return op + 1;
 }
 
-static FP_SLOW store_slow(struct hart *h, const struct op *op, unsigned size)
+FP_SLOW fp_store_slow(struct hart *h, const struct op *op, unsigned size)
 {
     uint64_t va = RS1 + IMM;
     struct mmu_fault fault;
@@ -71,7 +73,7 @@ static FP_SLOW store_slow(struct hart *h, const struct op *op, unsigned size)
         FP_ON;                                                                                     \
         host = tlb_read(h->dbank, RS1 + IMM, sizeof(type));                                        \
         if (unlikely(!host))                                                                       \
-            return load_slow(h, op, sizeof(type));                                                 \
+            return fp_load_slow(h, op, sizeof(type));                                                 \
         fp_put_bits_##fmt(h, op->rd, HOST_LOAD(type, host));                                       \
         FP_DIRTY;                                                                                  \
         NEXT;                                                                                      \
@@ -85,13 +87,15 @@ static FP_SLOW store_slow(struct hart *h, const struct op *op, unsigned size)
         FP_ON;                                                                                     \
         host = tlb_write(h->dbank, RS1 + IMM, sizeof(type));                                       \
         if (unlikely(!host))                                                                       \
-            return store_slow(h, op, sizeof(type));                                                \
+            return fp_store_slow(h, op, sizeof(type));                                                \
         HOST_STORE(type, host, h->f[op->rs2]);                                                     \
         NEXT;                                                                                      \
     }
 
+FP_LOAD(flh, h, uint16_t)
 FP_LOAD(flw, s, uint32_t)
 FP_LOAD(fld, d, uint64_t)
+FP_STORE(fsh, uint16_t)
 FP_STORE(fsw, uint32_t)
 FP_STORE(fsd, uint64_t)
 
@@ -101,6 +105,20 @@ EXEC(fmv_x_w)
 {
     FP_ON;
     RD = (uint64_t)(int32_t)h->f[op->rs1];
+    NEXT;
+}
+
+EXEC(fmv_x_h)
+{
+    FP_ON;
+    RD = (uint64_t)(int16_t)h->f[op->rs1];
+    NEXT;
+}
+
+EXEC(fmv_h_x)
+{
+    FP_CHANGES;
+    fp_put_bits_h(h, op->rd, (uint16_t)RS1);
     NEXT;
 }
 
@@ -140,6 +158,9 @@ EXEC(fmv_d_x)
         NEXT;                                                                                      \
     }
 
+SIGN_INJECT(fsgnj_h, h, uint16_t, b)
+SIGN_INJECT(fsgnjn_h, h, uint16_t, ~b)
+SIGN_INJECT(fsgnjx_h, h, uint16_t, a ^ b)
 SIGN_INJECT(fsgnj_s, s, uint32_t, b)
 SIGN_INJECT(fsgnjn_s, s, uint32_t, ~b)
 SIGN_INJECT(fsgnjx_s, s, uint32_t, a ^ b)
@@ -153,7 +174,7 @@ SIGN_INJECT(fsgnjx_d, d, uint64_t, a ^ b)
 enum { CLASS_ZERO = 4, CLASS_SUBNORMAL = 5, CLASS_NORMAL = 6, CLASS_INFINITE = 7 };
 enum { CLASS_SNAN = 8, CLASS_QNAN = 9 };
 
-static uint64_t classify(const struct fp_format *f, uint64_t v)
+uint64_t fp_classify(const struct fp_format *f, uint64_t v)
 {
     uint64_t frac = v & (BIT(f->precision - 1) - 1);
     uint64_t exp = v >> (f->precision - 1) & (BIT(f->exp_bits) - 1);
@@ -169,16 +190,23 @@ static uint64_t classify(const struct fp_format *f, uint64_t v)
     return BIT(v & fp_sign_bit(f) ? 7 - class : class);
 }
 
+EXEC(fclass_h)
+{
+    FP_ON;
+    RD = fp_classify(&fp_half, fp_bits_h(h, op->rs1));
+    NEXT;
+}
+
 EXEC(fclass_s)
 {
     FP_ON;
-    RD = classify(&fp_single, fp_bits_s(h, op->rs1));
+    RD = fp_classify(&fp_single, fp_bits_s(h, op->rs1));
     NEXT;
 }
 
 EXEC(fclass_d)
 {
     FP_ON;
-    RD = classify(&fp_double, fp_bits_d(h, op->rs1));
+    RD = fp_classify(&fp_double, fp_bits_d(h, op->rs1));
     NEXT;
 }

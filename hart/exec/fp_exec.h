@@ -10,6 +10,7 @@
 #include <string.h>
 
 #define FP_NAN_S UINT32_C(0x7fc00000)
+#define FP_NAN_H UINT16_C(0x7e00)
 #define FP_NAN_D UINT64_C(0x7ff8000000000000)
 
 /* A function for what is not everyday: kept out of the everyday one. */
@@ -54,6 +55,17 @@ static inline uint32_t fp_bits_s(const struct hart *h, unsigned r)
 {
     uint64_t v = h->f[r];
     return likely(v >> 32 == UINT32_MAX) ? (uint32_t)v : FP_NAN_S;
+}
+
+static inline uint16_t fp_bits_h(const struct hart *h, unsigned r)
+{
+    uint64_t v = h->f[r];
+    return likely(v >> 16 == UINT64_MAX >> 16) ? (uint16_t)v : FP_NAN_H;
+}
+
+static inline void fp_put_bits_h(struct hart *h, unsigned r, uint16_t v)
+{
+    h->f[r] = v | ~UINT64_C(0xffff);
 }
 
 static inline uint64_t fp_bits_d(const struct hart *h, unsigned r)
@@ -126,5 +138,12 @@ static inline bool fp_issnan_d(uint64_t v)
 {
     return fp_isnan_d(v) && !(v & BIT(51));
 }
+
+/* fclass: the class of a value as one bit. */
+uint64_t fp_classify(const struct fp_format *f, uint64_t v);
+
+/* Loads and stores of size bytes where the TLB does not answer. */
+FP_SLOW fp_load_slow(struct hart *h, const struct op *op, unsigned size);
+FP_SLOW fp_store_slow(struct hart *h, const struct op *op, unsigned size);
 
 #endif

@@ -12,6 +12,7 @@ typedef unsigned __int128 u128;
 
 enum { LEAD = 126 };
 
+const struct fp_format fp_half = {.precision = 11, .exp_bits = 5};
 const struct fp_format fp_single = {.precision = 24, .exp_bits = 8};
 const struct fp_format fp_double = {.precision = 53, .exp_bits = 11};
 
@@ -360,4 +361,38 @@ uint64_t fp_soft_to_int(const struct fp_format *from, uint64_t a, unsigned rm, u
     }
     *flags |= inexact ? FP_NX : 0;
     return x.sign ? -magnitude : magnitude;
+}
+
+uint64_t fp_soft_round(const struct fp_format *f, uint64_t a, unsigned rm, bool inexact,
+                       uint8_t *flags)
+{
+    struct number x = unpack(f, a);
+    unsigned drop = LEAD - 63;
+    uint64_t magnitude;
+    uint8_t none = 0;
+    u128 sig;
+
+    if (x.nan)
+        return nan_result(f, x.snan, flags);
+    if (x.inf || !x.sig || x.exp >= (int)f->precision - 1)
+        return a;
+    sig = shift_jam(x.sig, (unsigned)(63 - x.exp));
+    if (inexact && (sig & (((u128)1 << drop) - 1)))
+        *flags |= FP_NX;
+    magnitude = round_bits(sig, drop, x.sign, rm);
+    return magnitude ? fp_soft_from_int(f, x.sign, magnitude, FP_RNE, &none) : zero(f, x.sign);
+}
+
+uint64_t fp_soft_select(const struct fp_format *f, uint64_t a, uint64_t b, bool greater,
+                        bool propagate, uint8_t *flags)
+{
+    bool a_nan = fp_soft_is_nan(f, a), b_nan = fp_soft_is_nan(f, b);
+
+    if (fp_soft_is_snan(f, a) || fp_soft_is_snan(f, b))
+        *flags |= FP_NV;
+    if ((a_nan && b_nan) || ((a_nan || b_nan) && propagate))
+        return canonical_nan(f);
+    if (a_nan || b_nan)
+        return a_nan ? b : a;
+    return (fp_soft_order(f, a) < fp_soft_order(f, b)) != greater ? a : b;
 }

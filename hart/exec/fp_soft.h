@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Exact IEEE 754 arithmetic in integers, for binary32 and binary64, in all RISC-V rounding modes.
+ * Exact IEEE 754 arithmetic in integers, for binary16, binary32 and binary64, in all RISC-V rounding modes.
  *
  * The host's FPU does the everyday work (round to nearest, ties to even); these functions do what
  * it cannot or what would need its mode switched: directed rounding, ties to max magnitude, fused
@@ -22,7 +22,7 @@ struct fp_format {
     unsigned precision; /* bits of the significand, the implicit one included */
     unsigned exp_bits;
 };
-extern const struct fp_format fp_single, fp_double;
+extern const struct fp_format fp_half, fp_single, fp_double;
 
 static inline uint64_t fp_sign_bit(const struct fp_format *f)
 {
@@ -57,5 +57,42 @@ uint64_t fp_soft_from_int(const struct fp_format *to, bool negative, uint64_t ma
  * complement (Unprivileged, "Domains of float-to-integer conversions"). */
 uint64_t fp_soft_to_int(const struct fp_format *from, uint64_t a, unsigned rm, uint64_t min,
                         uint64_t max, uint8_t *flags);
+
+/* Rounded to an integer, in the same format; NX is raised only where `inexact` says so (Zfa). */
+uint64_t fp_soft_round(const struct fp_format *f, uint64_t a, unsigned rm, bool inexact,
+                       uint8_t *flags);
+
+static inline bool fp_soft_is_nan(const struct fp_format *f, uint64_t a)
+{
+    uint64_t infinity = (BIT(f->exp_bits) - 1) << (f->precision - 1);
+    return (a & ~fp_sign_bit(f)) > infinity;
+}
+
+static inline bool fp_soft_is_snan(const struct fp_format *f, uint64_t a)
+{
+    return fp_soft_is_nan(f, a) && !(a & BIT(f->precision - 2));
+}
+
+/* A number's bits as an integer of the same order, with -0 below +0. */
+static inline int64_t fp_soft_order(const struct fp_format *f, uint64_t a)
+{
+    int64_t magnitude = (int64_t)(a & (fp_sign_bit(f) - 1));
+    return a & fp_sign_bit(f) ? -magnitude - 1 : magnitude;
+}
+
+/* a < b, or a <= b, of numbers: zeros are equal whatever their signs. */
+static inline bool fp_soft_less(const struct fp_format *f, uint64_t a, uint64_t b, bool or_equal)
+{
+    bool zeros = !((a | b) & (fp_sign_bit(f) - 1));
+
+    if (zeros || a == b)
+        return or_equal;
+    return fp_soft_order(f, a) < fp_soft_order(f, b);
+}
+
+/* The lesser or greater of two. NaNs: one is passed over, or, where `propagate`, makes the result
+ * NaN; a signaling one is invalid. */
+uint64_t fp_soft_select(const struct fp_format *f, uint64_t a, uint64_t b, bool greater,
+                        bool propagate, uint8_t *flags);
 
 #endif

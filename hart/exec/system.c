@@ -87,18 +87,16 @@ EXEC(fence_i)
 static const unsigned *identifier(const struct hart *h, const struct op *op, unsigned n,
                                   unsigned *id)
 {
-    *id = bits(RS2, n - 1, 0);
+    *id = RS2 & (BIT(n) - 1);
     return op->rs2 ? id : NULL;
 }
-
-enum { ASIDLEN = 16, VMIDLEN = 14 };
 
 /* First-stage fence: of the current machine (SFENCE.VMA) or of the guest that hgatp names. */
 static void fence_first_stage(struct hart *h, const struct op *op, bool of_guest)
 {
     unsigned asid, vmid = HGATP_VMID(h->csr.hgatp);
 
-    mmu_fence_vma(&h->mmu, op->rs1 ? &RS1 : NULL, identifier(h, op, ASIDLEN, &asid),
+    mmu_fence_vma(&h->mmu, op->rs1 ? &RS1 : NULL, identifier(h, op, h->isa->cpu.asidlen, &asid),
                   of_guest ? &vmid : NULL);
 }
 
@@ -125,7 +123,7 @@ static const struct op *hfence_g_stage(struct hart *h, const struct op *op)
 
     if (!hypervisor_may(h, MSTATUS_TVM))
         return refuse(h, op);
-    mmu_fence_gvma(&h->mmu, op->rs1 ? &gpa : NULL, identifier(h, op, VMIDLEN, &vmid));
+    mmu_fence_gvma(&h->mmu, op->rs1 ? &gpa : NULL, identifier(h, op, h->isa->cpu.vmidlen, &vmid));
     NEXT;
 }
 

@@ -61,7 +61,7 @@ static inline int setup(void **state)
 
     assert_non_null(f);
     clock.opaque = &f->time;
-    isa_init(&f->isa, UINT32_MAX);
+    isa_init(&f->isa, NULL);
     assert_int_equal(mem_init(&f->mem, RAM, RAM_SIZE, 0x1000, 0x1000, NULL), 0);
     f->code = code_cache_new(&f->isa, NULL);
     assert_non_null(f->code);

@@ -181,19 +181,19 @@ static void returns_end_a_reservation(void **state)
 
 static void expect_interrupt(struct hart *h, enum mode mode, unsigned code)
 {
-    uint64_t cause = 0;
+    struct trap t = {0};
 
     enter(h, mode);
-    assert_true(hart_pending_interrupt(h, &cause));
-    assert_true(cause == (CAUSE_INTERRUPT | code));
+    assert_true(hart_pending_interrupt(h, &t));
+    assert_true(t.cause == (CAUSE_INTERRUPT | code));
 }
 
 static void expect_none(struct hart *h, enum mode mode)
 {
-    uint64_t cause;
+    struct trap t;
 
     enter(h, mode);
-    assert_false(hart_pending_interrupt(h, &cause));
+    assert_false(hart_pending_interrupt(h, &t));
 }
 
 static void m_level_interrupts_have_their_order(void **state)
@@ -217,7 +217,7 @@ static void m_level_interrupts_have_their_order(void **state)
 static void hs_level_interrupts_have_their_order(void **state)
 {
     static const uint8_t order[] = {IRQ_SEI,  IRQ_SSI,  IRQ_STI, IRQ_SGEI,
-                                    IRQ_VSEI, IRQ_VSSI, IRQ_VSTI};
+                                    IRQ_VSEI, IRQ_VSSI, IRQ_VSTI, IRQ_LCOF};
     struct hart *h = hart_of(state);
 
     h->geilen = 1;
