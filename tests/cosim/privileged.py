@@ -182,6 +182,7 @@ class Guest(Program):
         self.lines = []
         self.sum_possible = self.rng.randrange(2)
         self.fixed_vsstatus = self.two_stages = False
+        self.amos = self.rng.randrange(2)
         # One alone: QEMU 7.2 takes them in the order of their numbers.
         self.virtual_interrupt = self.rng.choice([0x4, 0x40, 0x400])
         self.vtvm_possible = self.rng.randrange(2)
@@ -229,7 +230,7 @@ class Guest(Program):
             op, size = rng.choice(list(STORES.items()))
             self.emit(f'li t0, {target.va + self.offset(size, True) & M64:#x}',
                       f'li t1, {rng.word():#x}', f'{op} t1, 0(t0)')
-        elif kind == 9 and (not self.two_stages or ~target.flags & (V | R | W | A | D) == 0):
+        elif kind == 9 and (not self.two_stages or self.amos and ~target.flags & (V | R | W | A | D) == 0):
             # Of two stages that refuse an AMO, QEMU 7.2 reports the one that refuses a load.
             suffix, size = rng.choice([('w', 4), ('d', 8)])
             self.emit(f'li t0, {target.va + 8 + size * rng.randrange(100) & M64:#x}',
@@ -425,8 +426,9 @@ def edit(p, targets, ids, fence, shift=0):
     if not targets:
         return
     target = rng.choice(targets)
-    flip = rng.choice([V, A, D, A | D, V if p.sum_possible else USER] +
-                      ([] if p.two_stages else [W, X, R | W | D, R | W | X]))
+    dirty = [] if p.two_stages and p.amos else [D, A | D]
+    flip = rng.choice([V, A, V if p.sum_possible else USER] +
+                      dirty + ([] if p.two_stages else [W, X, R | W | D, R | W | X]))
     p.emit(f'li t0, {target.pte:#x}', 'ld t1, 0(t0)', f'xori t1, t1, {flip}', 'sd t1, 0(t0)')
     va, identity = rng.choice(['x0', 't0']), rng.choice(['x0', 't1'])
     p.emit(f'li t0, {(target.va >> shift) & M64:#x}', f'li t1, {ids[target.space.root]}',

@@ -54,7 +54,6 @@ TEST_QEMU_DEVIATES(mret_to_a_lower_level_clears_mprv, "keeps MPRV")
     CHECK(m_trap.x[10] & MSTATUS_MPRV);
     csr_write(MSTATUS, 0);
     /* The MRET of run() goes to S here. MPRV is set just for it. */
-    csr_write(PMPADDR0, -1UL);
     csr_set(MSTATUS, MSTATUS_MPRV);
     run_insn(S, NOP, 0, 0);
     CHECK_EQ(csr_read(MSTATUS) & MSTATUS_MPRV, 0);

@@ -16,7 +16,7 @@ void unexpected_trap(void);
 u64 alias_of[8];
 static u64 tables[TABLE_PAGES][512] __attribute__((aligned(16384)));
 static int tables_used;
-static u8 data[DATA_PAGES][4096] __attribute__((aligned(65536)));
+static u8 data[DATA_PAGES + 1][4096] __attribute__((aligned(65536)));
 static u32 code[64] __attribute__((aligned(64)));
 static enum level code_level;
 static const char *note_text;
@@ -214,6 +214,11 @@ static u64 *tables_take(int pages)
     return table;
 }
 
+void tables_free(void)
+{
+    tables_used = 0;
+}
+
 u64 *table_new(int g_stage)
 {
     return tables_take(g_stage ? 4 : 1);
@@ -291,8 +296,8 @@ void reset_state(void)
     csr_write(SCOUNTEREN, 0);
     csr_write(SENVCFG, 0);
     csr_write(SSTATEEN0, -1UL);
-    csr_write(PMPADDR0, -1UL);
-    csr_write(PMPCFG0, 0x1f); /* NAPOT, RWX, all of memory */
+    csr_write(PMPADDR7, -1UL);
+    csr_write(PMPCFG0, 0x1fUL << 56); /* NAPOT, RWX, all of memory, behind those of a case */
     if (have_h) {
         csr_write(HSTATUS, 0);
         csr_write(HEDELEG, 0);
@@ -318,7 +323,7 @@ void reset_state(void)
     m_policy = POLICY_FATAL;
     tables_used = 0;
     note_text = (const char *)0;
-    clear(data, sizeof data);
+    clear(data, DATA_PAGES * PAGE);
     clear(alias_of, sizeof alias_of);
     clear(&m_trap, sizeof m_trap);
     clear(&s_trap, sizeof s_trap);

@@ -156,6 +156,7 @@ void print_hex(u64 value);
 #define PMPADDR1 0x3b1
 #define PMPADDR2 0x3b2
 #define PMPADDR3 0x3b3
+#define PMPADDR7 0x3b7
 #define PMPADDR15 0x3bf
 #define MCYCLE 0xb00
 #define MINSTRET 0xb02
@@ -325,6 +326,7 @@ enum mode { BARE = 0, SV39 = 8, SV48 = 9, SV57 = 10 };
 int mode_levels(enum mode mode);
 /* A root table, zeroed: 4 KiB, or 16 KiB when it is a G-stage's. */
 u64 *table_new(int g_stage);
+void tables_free(void); /* all of them; the atp registers must not point to any */
 /* The PTE that maps va at level (0: 4 KiB page), made with the tables above it. */
 u64 *pte_of(u64 *root, enum mode mode, u64 va, int level);
 /* Maps va to pa with a leaf at level. */
@@ -336,7 +338,7 @@ u64 gatp_value(u64 *root, enum mode mode, u64 vmid);
 void fence_all(void);
 
 /* A page-aligned scratch area for tests; data_page(i) is page i of it, zeroed at reset. */
-#define DATA_PAGES 16
+#define DATA_PAGES 16 /* and one more, which reset does not touch */
 u8 *data_page(int i);
 void reset_state(void);
 
