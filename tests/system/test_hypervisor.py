@@ -52,9 +52,18 @@ class Machine:
         for w in windows:
             args += ["--window", w]
         args += more
-        p = subprocess.run(args, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                           stderr=subprocess.STDOUT, text=True, errors="replace", check=False)
+        for _ in range(3):
+            p = subprocess.run(args, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                               stderr=subprocess.STDOUT, text=True, errors="replace", check=False)
+            if not self.firmware_started_it_twice(p.stdout):
+                break
         return Run(p.returncode, p.stdout)
+
+    def firmware_started_it_twice(self, text):
+        """On a busy host OpenSBI 1.1 under QEMU now and then starts its payload on two harts at
+        once: the hypervisor's first line comes twice. That run says nothing about the hypervisor.
+        Seen on QEMU alone; elsewhere it would be a failure."""
+        return self.name != "isthmus" and len(re.findall(r"^hypervisor: \d+ harts, ", text, re.M)) > 1
 
 
 def expect(condition, what, wrong):
