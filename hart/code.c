@@ -240,6 +240,38 @@ static uint32_t fetch(const uint8_t *code, unsigned avail, unsigned at)
     return lo | (uint32_t)hi << 16;
 }
 
+/* Writes to this CSR change nothing but the register. */
+static bool csr_is_plain(unsigned number)
+{
+    switch (number) {
+#define PLAIN_nothing(number) case number:
+#define PLAIN_irq(number)
+#define CSR_FIELD(number, name, gate, mask, after) PLAIN_##after(number)
+#include "isa/csr.def"
+        return true;
+    default:
+        return false;
+    }
+}
+
+bool code_looks(const struct insn *in)
+{
+    switch (in->base) {
+    case INSN_csrrs:
+    case INSN_csrrc:
+    case INSN_csrrsi:
+    case INSN_csrrci:
+        if (in->rs1 == 0) /* a read */
+            return false;
+        __attribute__((fallthrough));
+    case INSN_csrrw:
+    case INSN_csrrwi:
+        return !csr_is_plain((unsigned)in->imm);
+    default:
+        return in->class == CLASS_SYSTEM;
+    }
+}
+
 /* Decode from code[at..avail) into ops: instructions up to and with the first that ends a block,
  * at most max, none that does not fit, and behind them a pseudo-op where the last one does not
  * set pc itself. Result: how many instructions; ops has room for max + 1. */
@@ -259,9 +291,8 @@ static unsigned decode_run(const struct isa *isa, const uint8_t *code, unsigned 
             ops[n].rs3 = n; /* for code_block_of */
         n++;
         at += i.len;
-        ends = i.class == CLASS_BRANCH || i.class == CLASS_JUMP || i.class == CLASS_SYSTEM ||
-               i.id == INSN_ILLEGAL;
-        looks = i.class == CLASS_SYSTEM;
+        looks = code_looks(&i);
+        ends = i.class == CLASS_BRANCH || i.class == CLASS_JUMP || looks || i.id == INSN_ILLEGAL;
     }
     for (unsigned k = 0; k < n; k++)
         ops[k].rest = n - k;

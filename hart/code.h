@@ -80,6 +80,10 @@ enum { CODE_PRIVATE_SIZE = sizeof(struct block) + (BLOCK_MAX + 1) * sizeof(struc
 struct block *code_private_block(struct code_cache *c, const uint8_t *code, unsigned avail,
                                  unsigned max, void *into);
 
+/* True where the run loop has to look at events and at the context before the next instruction, so
+ * that in ends its block: all of CLASS_SYSTEM but accesses to CSRs that have no effects. */
+bool code_looks(const struct insn *in);
+
 /* Bytes held by snapshots and blocks. When they are too many, all harts must leave their blocks and
  * drop their exec TLBs (mmu_drop_exec), and then one caller frees all by code_collect. */
 size_t code_bytes(const struct code_cache *c);

@@ -24,7 +24,7 @@ enum insn_class {
     CLASS_WINDOW, /* all above: run on inside a block */
     CLASS_BRANCH, /* conditional, pc-relative; ends a block */
     CLASS_JUMP,   /* jal, jalr; ends a block */
-    CLASS_SYSTEM, /* may change privilege, context or interrupts; ends a block */
+    CLASS_SYSTEM, /* may change privilege, context or interrupts; ends a block: see code_looks */
 };
 
 /* Where the operands are, and how they are written in assembly. */

@@ -109,7 +109,7 @@ static void write_body(struct trans *t)
             emit(t, op, &in);
         else
             emit_fallback(t, op);
-        if (!emit && in.class == CLASS_SYSTEM) {
+        if (!emit && code_looks(&in)) {
             /* The context may have changed: hart_run looks. */
             mov_ri(&t->a, RCX, b->off + op->off + op->len);
             patch(&t->a, jmp(&t->a), t->jit->thunks.exit_offset[NATIVE_EXIT_SYSTEM]);

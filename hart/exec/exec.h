@@ -5,7 +5,8 @@
  * EXEC(id) defines the function of the instruction INSN_id: it does the instruction's work and
  * goes on, or returns NULL to leave the block with h->pc set. NEXT goes on inside the block; an
  * instruction that ends a block (CLASS_BRANCH, CLASS_JUMP) sets h->pc and says LEAVE; one of
- * CLASS_SYSTEM says NEXT too: the decoder puts a pseudo-op behind it that leaves the block.
+ * CLASS_SYSTEM says NEXT too: the decoder puts a pseudo-op behind it that leaves the block, where
+ * that may be needed (code_looks).
  *
  * With ISTHMUS_TAIL_CALLS (optimised builds) an op jumps to the next one's function: dispatch is
  * threaded. Without, hart_run's loop calls them in turn. The text of the functions is the same.
