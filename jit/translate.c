@@ -81,6 +81,8 @@ static void write_stubs(struct trans *t)
     }
 }
 
+enum { SYSTEM_SHARE = 4 }; /* one in so many instructions of a block may be of CLASS_SYSTEM */
+
 /* --- The block --- */
 
 static emit_fn emitter_of(const struct insn *in)
@@ -159,11 +161,31 @@ static void note_for_perf(struct jit *jit, const struct trans *t)
     fflush(jit->perf_map);
 }
 
+/* The fallback of an instruction spills and loads all registers. A block with many accesses to CSRs,
+ * such as the entry of a trap handler, which is mostly reached from hart_run anyway, is quicker
+ * interpreted. */
+static bool mostly_system(const struct jit *jit, const struct block *b)
+{
+    unsigned n = 0;
+
+    for (unsigned i = 0; i < b->n; i++) {
+        struct insn in;
+
+        isa_decode(jit->isa, b->ops[i].raw, &in);
+        n += in.class == CLASS_SYSTEM;
+    }
+    return n * SYSTEM_SHARE > b->n;
+}
+
 static void translate(void *opaque, struct code_cache *c, struct block *b)
 {
     struct jit *jit = opaque;
     struct trans t = {.jit = jit, .cache = c, .block = b};
 
+    if (mostly_system(jit, b)) {
+        __atomic_store_n(&b->ops[0].fn, b->first, __ATOMIC_RELEASE);
+        return;
+    }
     pthread_mutex_lock(&jit->lock);
     t.data = jit->data;
     t.a = (struct asm_){.at = jit->write + jit->code,
