@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The demo's peer: gets the payload out of alice's window, sums it, writes it out through its
- * console, replies, measures, tries what mallory publishes, and copies until alice drops the window.
+ * console, replies, measures, tries what mallory publishes, and copies until alice drops the
+ * window.
  */
 #include "base64.h"
 #include "csr.h"

@@ -61,8 +61,12 @@ static void foreign_handle(struct mallory *m)
     for (uint32_t key = 0; key <= IGC_KEY_MASK; key++) {
         uint32_t h = key << IGH_KEY_SHIFT;
         const int64_t tried[] = {
-            ops->put(h, 0, &m->word, 8), ops->get(h, 0, &m->word, 8), ops->ring(h, 0),
-            ops->store(h, 0x80000000, 4096, IGS_R), ops->drop(h), ops->bind(h, 1),
+            ops->put(h, 0, &m->word, 8),
+            ops->get(h, 0, &m->word, 8),
+            ops->ring(h, 0),
+            ops->store(h, 0x80000000, 4096, IGS_R),
+            ops->drop(h),
+            ops->bind(h, 1),
         };
 
         for (unsigned i = 0; i < sizeof(tried) / sizeof(tried[0]); i++)
@@ -124,8 +128,8 @@ static void unbound_user(struct mallory *m)
     struct user_try *try = pages_alloc(g, 1);
 
     *try = (struct user_try){m->handle, m->base, g->ops == &IG_INSTRUCTIONS, 0x6d616c6c6f7279};
-    space_map(g, &m->space, USER_CODE_VA, (uint64_t)user_start,
-              (uint64_t)(user_end - user_start), PTE_R | PTE_X | PTE_U);
+    space_map(g, &m->space, USER_CODE_VA, (uint64_t)user_start, (uint64_t)(user_end - user_start),
+              PTE_R | PTE_X | PTE_U);
     space_map(g, &m->space, USER_DATA_VA, (uint64_t)try, PAGE_SIZE, PTE_R | PTE_W | PTE_U);
     space_use(&m->space);
     g->user_call = user_call;

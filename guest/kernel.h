@@ -57,7 +57,7 @@ struct guest {
     uint64_t timebase; /* time units a second */
     const uint8_t *initrd;
     uint64_t initrd_size;
-    uint64_t free_page; /* next page to allocate */
+    uint64_t free_page;       /* next page to allocate */
     const struct ig_ops *ops; /* windows by instructions or calls; NULL: no windows */
     struct cpu cpus[MAX_CPUS];
     unsigned cpu_count;
@@ -98,7 +98,8 @@ void guest_sleep(struct guest *g, uint64_t microseconds);
 /** Let another vCPU of the hypervisor run. */
 void guest_yield(void);
 
-/** Contiguous zeroed memory, @pages of it, at its physical address. Stops the guest when it is out. */
+/** Contiguous zeroed memory, @pages of it, at its physical address. Stops the guest when it is out.
+ */
 void *pages_alloc(struct guest *g, uint64_t pages);
 
 /** An address space with RAM mapped for the kernel where it is. */
@@ -143,7 +144,8 @@ int64_t user_run(uint64_t entry, uint64_t stack, uint64_t argument);
 /** Run @run on hart @id. False when it does not start. */
 bool cpu_start(struct guest *g, uint64_t id, void (*run)(struct cpu *cpu));
 
-/** The windows of this guest in its device tree: how many, and the @nth with that role and partner. */
+/** The windows of this guest in its device tree: how many, and the @nth with that role and partner.
+ */
 #define NO_WINDOW UINT64_MAX
 uint64_t window_find(const struct guest *g, const char *role, const char *with, unsigned nth);
 

@@ -53,8 +53,8 @@ void space_create(struct guest *g, struct space *space, unsigned levels)
 
     space->levels = levels;
     space->root = pages_alloc(g, 1);
-    space->satp = (uint64_t)(ATP_MODE_SV39 + levels - 3) << ATP_MODE_SHIFT |
-                  (uint64_t)space->root >> 12;
+    space->satp =
+        (uint64_t)(ATP_MODE_SV39 + levels - 3) << ATP_MODE_SHIFT | (uint64_t)space->root >> 12;
     for (uint64_t off = 0; off < size; off += MEGAPAGE_SIZE)
         *entry(g, space, g->ram_base + off, 1) = (g->ram_base + off) >> 12 << PTE_PPN_SHIFT |
                                                  PTE_R | PTE_W | PTE_X | PTE_A | PTE_D | PTE_V;

@@ -56,14 +56,10 @@ static const struct {
     const char *name;
     void (*run)(struct guest *g);
 } DEEDS[] = {
-    {"wild-load", wild_load},
-    {"wild-store", wild_store},
-    {"wild-jump", wild_jump},
-    {"beyond-ram", beyond_ram},
-    {"no-vector", no_vector},
-    {"no-vector-virtual", no_vector_virtual},
-    {"wild-table", wild_table},
-    {"fail-shutdown", fail_shutdown},
+    {"wild-load", wild_load},   {"wild-store", wild_store},
+    {"wild-jump", wild_jump},   {"beyond-ram", beyond_ram},
+    {"no-vector", no_vector},   {"no-vector-virtual", no_vector_virtual},
+    {"wild-table", wild_table}, {"fail-shutdown", fail_shutdown},
 };
 
 int guest_main(struct guest *g)

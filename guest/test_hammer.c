@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Revocation under fire. "hammer" puts into one window with all its vCPUs; "anvil" opens the window,
- * closes it, and looks whether a byte still moves. Bootargs: how many seconds.
+ * Revocation under fire. "hammer" puts into one window with all its vCPUs; "anvil" opens the
+ * window, closes it, and looks whether a byte still moves. Bootargs: how many seconds.
  */
 #include "demo.h"
 #include "string.h"
@@ -67,7 +67,8 @@ static int run_anvil(struct guest *g)
     if (g->ops->store(handle, WINDOW_VA, PAGE_SIZE, IGS_R | IGS_ZB))
         return 1;
     say("@rounds %lu\n@rounds_with_puts %lu\n@moved %lu\n", rounds, busy, moved);
-    while (g->ops->query(index, IGQ_ROLE) & IGC_OPEN) /* until hammer ends, and with it the window */
+    while (g->ops->query(index, IGQ_ROLE) &
+           IGC_OPEN) /* until hammer ends, and with it the window */
         guest_sleep(g, 1000);
     return moved != 0;
 }
@@ -86,7 +87,7 @@ static void hit(struct cpu *cpu)
         *(volatile uint64_t *)(SOURCE_VA + (cpu->id * 4096 + n * 8) % (16 * PAGE_SIZE)) = n;
         status = ops->put(handle, at, (const void *)SOURCE_VA, 8 + (uint32_t)(n % 20000));
         n++;
-        __atomic_fetch_add(status > 0             ? &hammer.puts
+        __atomic_fetch_add(status > 0            ? &hammer.puts
                            : status == IG_DENIED ? &hammer.denied
                                                  : &hammer.other,
                            1, __ATOMIC_RELAXED);

@@ -66,8 +66,8 @@ static void test_hsm(struct guest *g)
 {
     bool ok = hart_status(0) == SBI_HSM_STARTED && hart_status(1) == SBI_HSM_STOPPED;
 
-    ok &= sbi_call(SBI_HSM, SBI_HSM_START, 0, 0x80200000, 0, 0, 0).error ==
-          SBI_ERR_ALREADY_AVAILABLE;
+    ok &=
+        sbi_call(SBI_HSM, SBI_HSM_START, 0, 0x80200000, 0, 0, 0).error == SBI_ERR_ALREADY_AVAILABLE;
     ok &= sbi_call(SBI_HSM, SBI_HSM_START, MAX_CPUS, 0x80200000, 0, 0, 0).error ==
           SBI_ERR_INVALID_PARAM;
     ok &= sbi_call(SBI_HSM, SBI_HSM_START, 1, 0x1000, 0, 0, 0).error == SBI_ERR_INVALID_ADDRESS;
@@ -128,8 +128,8 @@ static void read_mapping(struct cpu *cpu)
             guest_sleep(cpu->guest, 100);
             continue;
         }
-        __atomic_store_n(&smp.seen[cpu->id],
-                         round << 8 | (*(volatile uint64_t *)SHARED_VA & 0xff), __ATOMIC_RELEASE);
+        __atomic_store_n(&smp.seen[cpu->id], round << 8 | (*(volatile uint64_t *)SHARED_VA & 0xff),
+                         __ATOMIC_RELEASE);
     }
 }
 

@@ -166,7 +166,8 @@ static void local_edges(struct peer *p, struct space *s)
     int64_t n = 0;
 
     space_map(p->g, s, LOCAL_VA, (uint64_t)page_with(p->g, FIRST), PAGE_SIZE, PTE_R | PTE_W);
-    space_map(p->g, s, LOCAL_VA + 2 * PAGE_SIZE, (uint64_t)page_with(p->g, FIRST), PAGE_SIZE, PTE_R);
+    space_map(p->g, s, LOCAL_VA + 2 * PAGE_SIZE, (uint64_t)page_with(p->g, FIRST), PAGE_SIZE,
+              PTE_R);
     space_use(s);
     expect(p, "put-up-to-local-end", put(p, 0, DATA_AT, local + PAGE_SIZE - 8, 16), 8);
     expect(p, "get-up-to-local-end", get(p, 0, DATA_AT, local + PAGE_SIZE - 8, 16), 8);
@@ -192,8 +193,8 @@ static void pieces(struct peer *p)
 
     expect(p, "a-piece", n > 0 && n <= IG_MAX_PIECE, 1);
     expect(p, "counted", (int64_t)(p->g->ops->query(index, IGQ_BYTES_GOT) - before), n);
-    expect(p, "all-pieces",
-           ig_get_all(p->g->ops, p->handle[0], DATA_AT, buffer, sizeof(buffer)), sizeof(buffer));
+    expect(p, "all-pieces", ig_get_all(p->g->ops, p->handle[0], DATA_AT, buffer, sizeof(buffer)),
+           sizeof(buffer));
 }
 
 /* Sends a message and waits for its echo. */

@@ -39,8 +39,7 @@ static void on_user_trap(struct cpu *cpu, struct trap_frame *frame, uint64_t cau
     if (number == USER_EXIT || !cpu->guest->user_call)
         user_leave((int64_t)frame->regs[REG_A0]);
     frame->sepc += 4;
-    frame->regs[REG_A0] =
-        (uint64_t)cpu->guest->user_call(cpu, number, &frame->regs[REG_A0]);
+    frame->regs[REG_A0] = (uint64_t)cpu->guest->user_call(cpu, number, &frame->regs[REG_A0]);
 }
 
 void kernel_trap(struct trap_frame *frame)

@@ -52,7 +52,8 @@ static void reserve_images(struct hv *hv)
     const struct fdt *fdt = &hv->fdt;
     int chosen = fdt_find(fdt, "/chosen");
 
-    FOR_EACH_CHILD(fdt, node, fdt_find(fdt, "/chosen/isthmus")) {
+    FOR_EACH_CHILD(fdt, node, fdt_find(fdt, "/chosen/isthmus"))
+    {
         each_pair(fdt, node, "image", 2, 2, pool_reserve, &hv->pool);
         each_pair(fdt, node, "initrd", 2, 2, pool_reserve, &hv->pool);
     }
@@ -71,10 +72,10 @@ void config_memory(struct hv *hv, uint64_t image_start, uint64_t image_end)
     uint64_t addr, size;
 
     FOR_EACH_CHILD(fdt, node, 0)
-        if (strcmp(fdt_string(fdt, node, "device_type", ""), "memory") == 0)
-            each_pair(fdt, node, "reg", ac, sc, pool_add, pool);
+    if (strcmp(fdt_string(fdt, node, "device_type", ""), "memory") == 0)
+        each_pair(fdt, node, "reg", ac, sc, pool_add, pool);
     FOR_EACH_CHILD(fdt, reserved, fdt_find(fdt, "/reserved-memory"))
-        each_pair(fdt, reserved, "reg", ac, sc, pool_reserve, pool);
+    each_pair(fdt, reserved, "reg", ac, sc, pool_reserve, pool);
     for (unsigned i = 0; fdt_reservation(fdt, i, &addr, &size); i++)
         pool_reserve(pool, addr, addr + size);
     pool_reserve(pool, image_start, image_end);
@@ -99,14 +100,15 @@ const char *config_harts(struct hv *hv)
         return "the device tree has no /cpus";
     hv->timebase = fdt_number(fdt, cpus, "timebase-frequency", 10000000);
     FOR_EACH_CHILD(fdt, counted, cpus)
-        n += is_hart(fdt, counted);
+    n += is_hart(fdt, counted);
     n = n < MAX_HARTS ? n : MAX_HARTS;
     if (!n)
         return "the device tree lists no harts";
     hv->harts = pool_alloc(&hv->pool, n * sizeof(struct hart), 64);
     if (!hv->harts)
         return "no memory for the harts";
-    FOR_EACH_CHILD(fdt, node, cpus) {
+    FOR_EACH_CHILD(fdt, node, cpus)
+    {
         struct hart *hart = &hv->harts[hv->hart_count];
         char *stack;
 
@@ -207,7 +209,7 @@ static const char *read_guests(struct hv *hv, int root)
     const char *wrong;
 
     FOR_EACH_CHILD(&hv->fdt, counted, root)
-        n += is_named(&hv->fdt, counted, "guest");
+    n += is_named(&hv->fdt, counted, "guest");
     if (!n)
         return "no guests in the device tree's /chosen/isthmus";
     if (n > MAX_GUESTS)
@@ -216,7 +218,8 @@ static const char *read_guests(struct hv *hv, int root)
     hv->vms = pool_alloc(&hv->pool, n * sizeof(struct vm), 64);
     if (!hv->vms)
         return "no memory for the guests";
-    FOR_EACH_CHILD(&hv->fdt, node, root) {
+    FOR_EACH_CHILD(&hv->fdt, node, root)
+    {
         if (!is_named(&hv->fdt, node, "guest"))
             continue;
         wrong = read_guest(hv, node);
@@ -233,13 +236,14 @@ static const char *read_windows(struct hv *hv, int root)
     unsigned index = 0;
 
     FOR_EACH_CHILD(&hv->fdt, counted, root)
-        if (is_named(&hv->fdt, counted, "window"))
-            total += fdt_number(&hv->fdt, counted, "count", 1);
+    if (is_named(&hv->fdt, counted, "window"))
+        total += fdt_number(&hv->fdt, counted, "count", 1);
     if (total > 1u << HIWT_SIZE_MAX)
         return "there are more windows than 2^20";
     if (!windows_create(hv, (unsigned)total))
         return "no memory for the window table";
-    FOR_EACH_CHILD(&hv->fdt, node, root) {
+    FOR_EACH_CHILD(&hv->fdt, node, root)
+    {
         const char *wrong;
 
         if (!is_named(&hv->fdt, node, "window"))
@@ -264,7 +268,7 @@ const char *config_guests(struct hv *hv)
     hv->has_hypercalls = !hv->has_xisthmus || fdt_prop(&hv->fdt, root, "copy-hypercalls", NULL);
     wrong = read_windows(hv, root);
     FOR_EACH_CHILD(&hv->fdt, node, root)
-        if (!wrong && is_named(&hv->fdt, node, "shared"))
-            wrong = read_shared(hv, node, &gpa);
+    if (!wrong && is_named(&hv->fdt, node, "shared"))
+        wrong = read_shared(hv, node, &gpa);
     return wrong;
 }

@@ -5,7 +5,8 @@
 #include "string.h"
 
 /* The registers and bits of a 16550 that printing needs. */
-enum { UART_DATA = 0, UART_LSR = 5, LSR_DATA_READY = 1, LSR_THR_EMPTY = 0x20 };
+enum { UART_DATA = 0, UART_FCR = 2, UART_LSR = 5 };
+enum { FCR_ENABLE = 1, LSR_DATA_READY = 1, LSR_THR_EMPTY = 0x20, FIFO_SIZE = 16 };
 
 void console_init(struct hv *hv)
 {
@@ -29,6 +30,7 @@ void console_init(struct hv *hv)
         return;
     hv->console.uart = (volatile uint8_t *)fdt_cells(reg, 2);
     hv->console.reg_shift = (unsigned)fdt_number(&hv->fdt, node, "reg-shift", 0);
+    hv->console.uart[UART_FCR << hv->console.reg_shift] = FCR_ENABLE;
 }
 
 static void put(void *ctx, char c)
@@ -39,8 +41,12 @@ static void put(void *ctx, char c)
         firmware_putchar(c);
         return;
     }
-    while (!(con->uart[UART_LSR << con->reg_shift] & LSR_THR_EMPTY))
-        ;
+    if (!con->room) {
+        while (!(con->uart[UART_LSR << con->reg_shift] & LSR_THR_EMPTY))
+            ;
+        con->room = FIFO_SIZE; /* THRE with FIFOs: the whole FIFO is empty */
+    }
+    con->room--;
     con->uart[UART_DATA] = (uint8_t)c;
 }
 

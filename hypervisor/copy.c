@@ -210,8 +210,7 @@ int64_t copy_transfer(struct vcpu *v, bool put, bool user, uint64_t remote, uint
     if (!result && len)
         result = move(v, win, d, put, user, remote + base, local, len, fault);
     if (result > 0)
-        __atomic_fetch_add(put ? &d->bytes_put : &d->bytes_got, (uint64_t)result,
-                           __ATOMIC_RELAXED);
+        __atomic_fetch_add(put ? &d->bytes_put : &d->bytes_got, (uint64_t)result, __ATOMIC_RELAXED);
     __atomic_fetch_sub(&win->users, 1, __ATOMIC_SEQ_CST);
     return result;
 }

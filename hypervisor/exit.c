@@ -62,7 +62,7 @@ static bool fetch(struct vcpu *v, uint32_t *insn)
 
         if (walk(&w) != WALK_OK)
             return false;
-        value |= (uint32_t)*(const uint16_t *)w.hpa << (16 * i);
+        value |= (uint32_t) * (const uint16_t *)w.hpa << (16 * i);
         if ((value & 3) != 3)
             break;
     }

@@ -6,8 +6,8 @@
 #include "hv.h"
 
 /**
- * trap.S: a trap out of guest vCPU @v. Returns @v when it goes on, NULL when it must leave the hart.
- * sepc, sstatus and hstatus are still in the hart's registers.
+ * trap.S: a trap out of guest vCPU @v. Returns @v when it goes on, NULL when it must leave the
+ * hart. sepc, sstatus and hstatus are still in the hart's registers.
  */
 struct vcpu *vcpu_exit(struct vcpu *v);
 

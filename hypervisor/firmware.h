@@ -19,7 +19,8 @@ void firmware_set_timer(uint64_t time);
 
 /**
  * Drop VS-stage translations on the harts of @harts (bits are indices into hv->harts): those of the
- * calling hart's current VMID in [@start, @start + @size), of @asid or, when it is negative, of all.
+ * calling hart's current VMID in [@start, @start + @size), of @asid or, when it is negative, of
+ * all.
  */
 void firmware_hfence_vvma(struct hv *hv, uint64_t harts, uint64_t start, uint64_t size,
                           int64_t asid);

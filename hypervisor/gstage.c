@@ -38,8 +38,8 @@ bool gstage_init(struct gstage *g, struct pool *pool, unsigned mode, uint64_t vm
     g->ram_base = ram_base;
     g->ram_size = ram_size;
     g->root = pool_alloc(pool, ROOT_SIZE, ROOT_SIZE);
-    g->hgatp = (uint64_t)mode << ATP_MODE_SHIFT | vmid << HGATP_VMID_SHIFT |
-               (uint64_t)g->root >> 12;
+    g->hgatp =
+        (uint64_t)mode << ATP_MODE_SHIFT | vmid << HGATP_VMID_SHIFT | (uint64_t)g->root >> 12;
     return g->root != NULL;
 }
 

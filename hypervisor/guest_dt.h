@@ -9,7 +9,8 @@
 
 /**
  * Write the guest's device tree into @buf of GUEST_DT_SIZE bytes: its memory, vCPUs, bootargs,
- * initrd at GPA @initrd (0: none), windows and shared regions. Returns its size, 0 if it is too big.
+ * initrd at GPA @initrd (0: none), windows and shared regions. Returns its size, 0 if it is too
+ * big.
  */
 size_t guest_dt_write(const struct vm *vm, uint64_t initrd, void *buf);
 

@@ -79,8 +79,8 @@ struct hart {
     uint64_t id; /* hartid */
     unsigned index;
     bool started;
-    bool idle;          /* in WFI for want of vCPUs; under sched.lock */
-    bool probing;       /* a trap is expected: skip the instruction and set probe_failed */
+    bool idle;    /* in WFI for want of vCPUs; under sched.lock */
+    bool probing; /* a trap is expected: skip the instruction and set probe_failed */
     bool probe_failed;
     struct vcpu *loaded;       /* the vCPU whose VS-level state is in this hart's registers */
     struct vcpu_queue waiting; /* vCPUs in WFI that ran here last: this hart keeps their timers */
@@ -132,10 +132,10 @@ struct vm {
     enum vm_state state; /* under sched.lock, as are the next four */
     bool restart;
     bool failed;
-    unsigned running; /* vCPUs on a hart */
-    uint64_t ran_on;  /* harts (by index) whose TLB may hold entries of this VMID */
+    unsigned running;                /* vCPUs on a hart */
+    uint64_t ran_on;                 /* harts (by index) whose TLB may hold entries of this VMID */
     struct vcpu *last_on[MAX_HARTS]; /* the vCPU of this guest that a hart ran last */
-    struct lock hsm_lock; /* one vCPU start at a time */
+    struct lock hsm_lock;            /* one vCPU start at a time */
     struct lock line_lock;
     unsigned line_len;
     char line[1024]; /* console output up to the newline */
@@ -169,6 +169,7 @@ struct console {
     struct lock lock;
     volatile uint8_t *uart; /* NULL: through SBI */
     unsigned reg_shift;
+    unsigned room; /* characters that fit the FIFO for sure */
 };
 
 /** The machine and all that runs on it. */
@@ -187,8 +188,8 @@ struct hv {
     bool has_xisthmus;
     bool has_hypercalls;
     uint64_t henvcfg;
-    bool updates_flags; /* the machine sets A and D by itself */
-    uint64_t vmid_mask; /* VMIDs that hgatp holds; 0: none */
+    bool updates_flags;   /* the machine sets A and D by itself */
+    uint64_t vmid_mask;   /* VMIDs that hgatp holds; 0: none */
     bool flush_on_switch; /* too few VMIDs: all guests use 0 */
     unsigned gstage_mode; /* hgatp.MODE */
 

@@ -253,8 +253,8 @@ static bool sbi_dbcn(struct vcpu *v, struct sbiret *ret)
                                : dbcn_write(v->vm, arg(v, 0), arg(v, 1), &ret->value);
         break;
     case 1:
-        ret->error = arg(v, 2) ? SBI_ERR_INVALID_PARAM
-                               : dbcn_read(v->vm, arg(v, 0), arg(v, 1), &ret->value);
+        ret->error =
+            arg(v, 2) ? SBI_ERR_INVALID_PARAM : dbcn_read(v->vm, arg(v, 0), arg(v, 1), &ret->value);
         break;
     case 2:
         console_guest_write(v->vm, &c, 1);

@@ -25,7 +25,8 @@ static int64_t exits(const struct vcpu *v, uint64_t class)
 static bool local_fault(struct vcpu *v, const struct copy_fault *fault, bool user,
                         struct sbiret *ret)
 {
-    bool guest_page = fault->cause == CAUSE_LOAD_GUEST_PAGE || fault->cause == CAUSE_STORE_GUEST_PAGE;
+    bool guest_page =
+        fault->cause == CAUSE_LOAD_GUEST_PAGE || fault->cause == CAUSE_STORE_GUEST_PAGE;
 
     if (user) {
         ret->error = SBI_ERR_INVALID_ADDRESS;

@@ -52,8 +52,8 @@ static void program_timer(struct hart *hart, const struct vcpu *running)
         firmware_set_timer(first);
 }
 
-/* Finds a hart for what is ready: one that is idle, the one that @v (may be NULL) ran on first; with
-   none idle, every hart that runs without a time slice must begin one. */
+/* Finds a hart for what is ready: one that is idle, the one that @v (may be NULL) ran on first;
+   with none idle, every hart that runs without a time slice must begin one. */
 static void find_hart(struct hv *hv, const struct vcpu *v)
 {
     struct hart *idle = v && v->hart && v->hart->idle ? v->hart : NULL;

@@ -6,9 +6,9 @@
  * far each side is: `bell` counts the messages sent, `taken` those received. The side that owns
  * the window reads and writes the ring in place; the other one by put and get:
  *
- *   peer to owner: channel_send() puts the message into a slot and rings; the owner reads it where it
- *                  is (channel_receive(), channel_release()).
- *   owner to peer: channel_post() writes a slot; the peer gets it (channel_fetch()).
+ * - peer to owner: channel_send() puts the message into a slot and rings; the owner reads it where
+ *   it is (channel_receive(), channel_release()).
+ * - owner to peer: channel_post() writes a slot; the peer gets it (channel_fetch()).
  *
  * One sender and one receiver; a full ring is reported, never waited for.
  */

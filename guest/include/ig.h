@@ -17,15 +17,15 @@
 
 #define IG_STRING_(x) #x
 #define IG_STRING(x) IG_STRING_(x)
+#define IG_INSN(format, funct3, funct)                                                             \
+    ".insn " format " " IG_STRING(IG_OPCODE) ", " IG_STRING(funct3) ", " IG_STRING(funct) ", "
 #define IG_R4(funct2, rd, rs1, rs2, rs3)                                                           \
-    __asm__ volatile(".insn r4 " IG_STRING(IG_OPCODE) ", " IG_STRING(                              \
-                         IG_FUNCT3_R4) ", " IG_STRING(funct2) ", %0, %1, %2, %3"                   \
+    __asm__ volatile(IG_INSN("r4", IG_FUNCT3_R4, funct2) "%0, %1, %2, %3"                          \
                      : "=r"(rd)                                                                    \
                      : "r"(rs1), "r"(rs2), "r"(rs3)                                                \
                      : "memory")
 #define IG_R(funct7, rd, rs1, rs2)                                                                 \
-    __asm__ volatile(".insn r " IG_STRING(IG_OPCODE) ", " IG_STRING(                               \
-                         IG_FUNCT3_R) ", " IG_STRING(funct7) ", %0, %z1, %z2"                      \
+    __asm__ volatile(IG_INSN("r", IG_FUNCT3_R, funct7) "%0, %z1, %z2"                              \
                      : "=r"(rd)                                                                    \
                      : "rJ"(rs1), "rJ"(rs2)                                                        \
                      : "memory")
@@ -103,8 +103,7 @@ static inline int64_t ig_fence(uint32_t handle)
     if (handle)
         IG_R(IG_FUNCT7_FENCE, rd, (uint64_t)handle, 0);
     else
-        __asm__ volatile(".insn r " IG_STRING(IG_OPCODE) ", " IG_STRING(
-                             IG_FUNCT3_R) ", " IG_STRING(IG_FUNCT7_FENCE) ", %0, x0, x0"
+        __asm__ volatile(IG_INSN("r", IG_FUNCT3_R, IG_FUNCT7_FENCE) "%0, x0, x0"
                          : "=r"(rd)
                          :
                          : "memory");

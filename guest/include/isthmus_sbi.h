@@ -17,7 +17,7 @@
 #define ISTHMUS_FEATURES 1 /* value: the bits below */
 #define ISTHMUS_YIELD 2    /* let another vCPU run, if one is ready */
 #define ISTHMUS_EXITS 3    /* (class): how often this vCPU entered the hypervisor */
-#define ISTHMUS_RESIDENT 4 /* (handle, remote, bytes): bring the owner's pages in; value: status */
+#define ISTHMUS_RESIDENT 4 /* (handle, remote, bytes): bring the owner's pages in; a status */
 
 #define ISTHMUS_PUT 0x10   /* (remote, local, handle << 32 | bytes) */
 #define ISTHMUS_GET 0x11   /* (remote, local, handle << 32 | bytes) */
@@ -37,11 +37,11 @@
 /* Classes of ISTHMUS_EXITS. */
 #define ISTHMUS_EXITS_ALL 0
 #define ISTHMUS_EXITS_ECALL 1
-#define ISTHMUS_EXITS_TIMER 2     /* the host's time slices */
-#define ISTHMUS_EXITS_IPI 3       /* the host's inter-processor interrupts */
-#define ISTHMUS_EXITS_MEMORY 4    /* guest-page faults: memory brought in on demand */
-#define ISTHMUS_EXITS_VIRTUAL 5   /* virtual-instruction exceptions */
-#define ISTHMUS_EXITS_WFI 6       /* of these, WFI */
+#define ISTHMUS_EXITS_TIMER 2   /* the host's time slices */
+#define ISTHMUS_EXITS_IPI 3     /* the host's inter-processor interrupts */
+#define ISTHMUS_EXITS_MEMORY 4  /* guest-page faults: memory brought in on demand */
+#define ISTHMUS_EXITS_VIRTUAL 5 /* virtual-instruction exceptions */
+#define ISTHMUS_EXITS_WFI 6     /* WFI, not among these */
 #define ISTHMUS_EXITS_OTHER 7
 #define ISTHMUS_EXITS_CLASSES 8
 

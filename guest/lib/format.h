@@ -15,7 +15,8 @@ typedef void format_put_fn(void *ctx, char c);
  */
 void format_v(format_put_fn *put, void *ctx, const char *fmt, va_list ap);
 
-/** As snprintf: writes at most @size bytes with the final 0; returns the length of the whole text. */
+/** As snprintf: writes at most @size bytes with the final 0; returns the length of the whole text.
+ */
 int format_s(char *buf, size_t size, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
 #endif
