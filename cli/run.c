@@ -9,12 +9,13 @@
 #include <string.h>
 #include <time.h>
 
-enum { WINDOWS_MAX = 4096 };
+enum { WINDOWS_MAX = 4096, DISKS_MAX = 8 };
 
 struct run {
     struct isthmus_config config;
     struct isthmus_guest guests[ISTHMUS_GUESTS_MAX];
     struct isthmus_window windows[WINDOWS_MAX];
+    struct isthmus_disk disks[DISKS_MAX];
     const char *stats;
     double timeout; /* seconds; 0: none */
     void **texts;   /* copies of arguments that were cut in pieces */
@@ -312,6 +313,28 @@ static int take_window(void *target, const char *value)
     return 0;
 }
 
+/* --- Devices --- */
+
+static int take_disk(void *target, const char *value)
+{
+    struct run *r = target;
+    struct isthmus_disk *d = &r->disks[r->config.disks_n];
+    char *list = keep(r, value), *item;
+
+    if (r->config.disks_n == DISKS_MAX)
+        return usage("--disk", value, "fewer disks");
+    d->path = next_item(&list);
+    if (!*d->path)
+        return usage("--disk", value, "a file first");
+    while ((item = next_item(&list))) {
+        if (strcmp(item, "readonly"))
+            return usage("--disk", item, "readonly, or nothing, behind the file");
+        d->readonly = true;
+    }
+    r->config.disks_n++;
+    return 0;
+}
+
 static const struct option_row options[] = {
     {"--harts", "N", "number of harts, 1 to 64 (1)", take_harts},
     {"--memory", "SIZE", "RAM, such as 512M or 4G (128M)", take_memory},
@@ -337,6 +360,8 @@ static const struct option_row options[] = {
      "                               with rights r, w or rw; user: to its user mode too\n"
      "                               (repeatable)",
      take_window},
+    {"--disk", "FILE[,readonly]",
+     "a virtio disk: raw image or block device (repeatable; a comma in FILE: ,,)", take_disk},
     {"--console", "WHERE", "the guest's serial console: stdio, file:PATH or none (stdio)",
      take_console},
     {"--deterministic", NULL, "the same run every time: harts take turns, time from instructions",
@@ -492,6 +517,7 @@ int cmd_run(int argc, char **argv)
         .console = "stdio",
         .guests = r->guests,
         .windows = r->windows,
+        .disks = r->disks,
         .log = log_line,
     };
     status = parse_options(&command, argc, argv, r);

@@ -30,7 +30,7 @@ extern "C" {
 #pragma GCC visibility push(default)
 
 /* Version of this interface. It is raised when a program built against an older one would break. */
-#define ISTHMUS_ABI 1
+#define ISTHMUS_ABI 2
 
 enum { ISTHMUS_HARTS_MAX = 64, ISTHMUS_VCPUS_MAX = 8, ISTHMUS_GUESTS_MAX = 256 };
 enum { ISTHMUS_AIA_GUESTS_MAX = 7 }; /* guest interrupt files a hart */
@@ -80,6 +80,12 @@ struct isthmus_shared {
     uint64_t size; /* bytes */
 };
 
+/* A disk: virtio-blk over a raw file or a block device. */
+struct isthmus_disk {
+    const char *path;
+    bool readonly;
+};
+
 /* What kind of machine. All zero but for abi is a machine with one hart, 128 MiB of RAM, OpenSBI
  * and nothing to boot. Strings and arrays are only used during isthmus_new. */
 struct isthmus_config {
@@ -103,6 +109,8 @@ struct isthmus_config {
     const struct isthmus_window *windows;
     const struct isthmus_shared *shared;
     uint32_t guests_n, windows_n, shared_n;
+    const struct isthmus_disk *disks; /* the guest's vda, vdb, ... */
+    uint32_t disks_n;
     uint32_t slice_ms;    /* of the hypervisor's scheduler; 0: its default */
     bool copy_hypercalls; /* the hypervisor offers its copy hypercalls, too */
     bool deterministic;   /* one thread, time from retired instructions: every run is the same */

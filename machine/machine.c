@@ -335,10 +335,14 @@ static int make(struct machine *m, const struct isthmus_config *config, const st
     clock_init(&m->clock, m->deterministic);
     timers_init(&m->timers, timers_changed, m);
     make_chips(m);
-    err = load(m, config);
+    err = virtio_slots_init(m, config);
     if (!err) {
-        machine_reset(m);
-        return 0;
+        err = load(m, config);
+        if (!err) {
+            machine_reset(m);
+            return 0;
+        }
+        virtio_slots_free(m);
     }
     free_chips(m);
     timers_free(&m->timers);
@@ -396,6 +400,7 @@ void machine_free(struct machine *m)
         return;
     if (m->boot.htif)
         htif_free(&m->htif);
+    virtio_slots_free(m);
     images_free(&m->images);
     free_chips(m);
     timers_free(&m->timers);
@@ -427,6 +432,7 @@ static void reset_harts(struct machine *m)
 void machine_reset(struct machine *m)
 {
     chardev_flush(&m->console);
+    virtio_slots_reset(m); /* before RAM changes under them */
     mem_clear_ram(&m->mem);
     images_lay(&m->images, &m->mem);
     clock_turn_end(&m->clock);

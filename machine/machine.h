@@ -21,6 +21,7 @@
 #include "hart/hart.h"
 #include "isthmus.h"
 #include "machine/image.h"
+#include "machine/virtio.h"
 
 /* Why harts leave their run loops, beside enum isthmus_stop: these are dealt with inside
  * machine_run, which then goes on. */
@@ -65,6 +66,7 @@ struct machine {
     struct syscon syscon;
     struct rtc rtc;
     struct htif htif;
+    struct virtio_slots virtio;
 
     struct images images;
     struct boot boot;

@@ -18,9 +18,11 @@
 #define IMSIC_M_BASE UINT64_C(0x24000000)
 #define IMSIC_S_BASE UINT64_C(0x28000000)
 #define UART_BASE UINT64_C(0x10000000)
+#define VIRTIO_BASE UINT64_C(0x10001000) /* eight slots */
+#define VIRTIO_STRIDE UINT64_C(0x1000)
 #define RAM_BASE UINT64_C(0x80000000)
 
 /* Interrupt sources of the PLIC or APLIC. */
-enum { UART_IRQ = 10, RTC_IRQ = 11 };
+enum { VIRTIO_IRQ = 1 /* of slot 0 */, UART_IRQ = 10, RTC_IRQ = 11 };
 
 #endif

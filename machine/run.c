@@ -264,6 +264,8 @@ static bool take_turn(struct machine *m)
         clock_turn_end(&m->clock);
         m->turn++;
     }
+    if (virtio_slots_poll(m))
+        m->round_idle = false;
     look_around(m);
     return stop_reason(m) == STOP_NONE;
 }
@@ -320,6 +322,7 @@ enum isthmus_stop machine_run(struct machine *m, const struct isthmus_limits *li
     m->budget = m->limited ? limits->instructions : 0;
     m->lent = 0;
     chardev_raw(&m->console);
+    virtio_slots_resume(m);
     do {
         if (m->deterministic)
             run_turns(m, limit);
@@ -331,6 +334,7 @@ enum isthmus_stop machine_run(struct machine *m, const struct isthmus_limits *li
         else if (reason == STOP_COLLECT)
             make_room_for_code(m);
     } while (ran && (reason == STOP_RESET || reason == STOP_COLLECT));
+    virtio_slots_pause(m);
     /* No kick is left over for the next run or step. */
     for (unsigned i = 0; i < m->harts_n; i++)
         __atomic_fetch_and(&m->harts[i].wait_event, ~(uint32_t)EVENT_STOP, __ATOMIC_SEQ_CST);
@@ -342,8 +346,11 @@ enum isthmus_stop machine_run(struct machine *m, const struct isthmus_limits *li
 
 int machine_step(struct machine *m, struct hart *h, uint64_t n)
 {
-    enum hart_stop stop = hart_run(h, n);
+    enum hart_stop stop;
 
+    virtio_slots_resume(m);
+    stop = hart_run(h, n);
+    virtio_slots_pause(m);
     if (m->deterministic && m->clock.now != h)
         clock_round(&m->clock, n - (uint64_t)h->left);
     make_room_for_code(m); /* here, where nobody runs, rather than by stopping the harts */

@@ -327,6 +327,19 @@ static void interrupt(struct writer *w, const struct machine *m, uint32_t source
     u32(w, "interrupt-parent", phandle_of(m, aplic ? APLIC_CHILD : PLIC));
 }
 
+static void write_virtio(struct writer *w, const struct machine *m)
+{
+    for (uint32_t i = 0; i < VIRTIO_SLOTS; i++) {
+        uint64_t base = VIRTIO_BASE + i * VIRTIO_STRIDE;
+
+        begin_at(w, "virtio_mmio", base);
+        interrupt(w, m, VIRTIO_IRQ + i);
+        reg(w, base, VIRTIO_STRIDE);
+        string(w, "compatible", "virtio,mmio");
+        end(w);
+    }
+}
+
 static void write_soc(struct writer *w, const struct machine *m)
 {
     begin(w, "soc");
@@ -346,6 +359,8 @@ static void write_soc(struct writer *w, const struct machine *m)
     reg(w, UART_BASE, UART_SIZE);
     string(w, "compatible", "ns16550a");
     end(w);
+
+    write_virtio(w, m);
 
     begin_at(w, "test", TEST_BASE);
     u32(w, "phandle", phandle_of(m, TEST));
