@@ -30,12 +30,15 @@ static void host(struct bench_samples *s)
 {
     for (size_t i = 0; i < bench_kernels_n; i++) {
         const struct kernel *k = &bench_kernels[i];
-        double begin;
+        double best = INFINITY;
 
-        k->run(1);
-        begin = bench_seconds();
-        bench_check(s, k->run(k->rounds), k->name);
-        bench_add(s, BENCH_HOST, bench_seconds() - begin, "%s", k->name);
+        for (int run = 0; run < KERNEL_RUNS; run++) {
+            double begin = bench_seconds();
+
+            bench_check(s, k->run(k->rounds), k->name);
+            best = fmin(best, bench_seconds() - begin);
+        }
+        bench_add(s, BENCH_HOST, best, "%s", k->name);
     }
 }
 
