@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Writes the test program of the F or D instructions. Usage: gen_fp.py F|D > program.S
+"""Writes the test program of the F, D or Zfh instructions. Usage: gen_fp.py F|D|Zfh > program.S
 
 Expected results and flags come from softfloat.py. Each row runs with the rounding mode in frm and
 again with the mode in the instruction and another one in frm.
@@ -13,7 +13,8 @@ import softfloat as sf
 M64 = (1 << 64) - 1
 BOX = 0xffffffff00000000
 MODES = ['rne', 'rtz', 'rdn', 'rup', 'rmm']
-FORMATS = {'F': (sf.S, 's'), 'D': (sf.D, 'd')}
+FORMATS = {'F': (sf.S, 's'), 'D': (sf.D, 'd'), 'Zfh': (sf.H, 'h')}
+BOXES = {sf.H: M64 ^ 0xffff, sf.S: BOX, sf.D: 0}
 
 
 def edges(fmt):
@@ -23,6 +24,7 @@ def edges(fmt):
               fmt.inf | 1, fmt.nan | 5, (fmt.bias + 31) << fmt.f, (fmt.bias + 62) << fmt.f,
               (fmt.bias + 63) << fmt.f, (fmt.bias - 1) << fmt.f, (fmt.bias - 25) << fmt.f,
               one + (3 << (fmt.f - 2))]
+    values = [v & (fmt.sign_bit - 1) for v in values]
     return values + [v | fmt.sign_bit for v in values]
 
 
@@ -42,7 +44,7 @@ class Program:
         self.text, self.data, self.tables = [], [], 0
 
     def box(self, x, fmt):
-        return x | BOX if fmt is sf.S else x
+        return x | BOXES[fmt]
 
     def case(self, name, body):
         """A case called name; body emits its loops."""
@@ -80,10 +82,33 @@ class Program:
         self.case(name, body)
 
     def write(self):
-        print('/* SPDX-License-Identifier: MIT */\n    .text')
+        print('/* SPDX-License-Identifier: MIT */\n    .option arch, +zfh\n    .text')
         print('\n'.join(self.text))
         print('    .data')
         print('\n'.join(self.data))
+
+
+def conversions(p, rng, singles, loads, from_f):
+    """Between half precision and the others."""
+    for other, suffix in ((sf.S, 's'), (sf.D, 'd')):
+        wide = edges(other) + [operand(rng, other) for _ in range(60)]
+        for _ in range(120):  # near the half format's limits
+            exponent = rng.choice([sf.H.emin, sf.H.emax, sf.H.emin - 10, sf.H.emin - 11, 0])
+            exponent += rng.randrange(-2, 3)
+            wide.append(rng.randrange(2) << (other.bits - 1) | (exponent + other.bias) << other.f |
+                        rng.getrandbits(other.f) & (-1 << rng.choice([0, other.f - 11, other.f - 1])))
+        rows_widen = [(p.box(a, sf.H), p.box(sf.convert(sf.H, other, a, 0)[0], other),
+                       sf.convert(sf.H, other, a, 0)[1]) for a in singles]
+        p.case(f'fcvt.{suffix}.h', lambda rows=rows_widen, suffix=suffix: p.loop(
+            rows, loads[:1] + [f'fcvt.{suffix}.h fa3, fa0', from_f], 0))
+
+        def narrow(rm, other=other, wide=wide):
+            out = []
+            for a in wide:
+                want, flags = sf.convert(other, sf.H, a, rm)
+                out.append((p.box(a, other), p.box(want, sf.H), flags))
+            return out
+        p.rounded(f'fcvt.h.{suffix}', narrow, loads[:1], f'fcvt.h.{suffix} fa3, fa0, %s', from_f)
 
 
 def main():
@@ -192,7 +217,21 @@ def main():
             p.rounded(f'fcvt.{t}.{kind}', rows_from, ['ld t1, 0(a4)'],
                       f'fcvt.{t}.{kind} fa3, t1, %s', from_f)
 
-    if fmt is sf.S:
+    if fmt is sf.H:
+        conversions(p, rng, singles, loads, from_f)
+        bad = [0x3c00, 0xffffffff00003c00, 0xfffffffe_ffff3c00, 0x7fffffff_ffff3c00]
+        rows_box = [(x, image(0x3c00), image(fmt.nan), 0) for x in bad]
+        p.case('unboxed operands are NaN', lambda: p.loop(
+            rows_box, loads[:2] + ['fadd.h fa3, fa0, fa1', from_f], 0))
+        rows_mv = [(x, (x & 0xffff) | (M64 ^ 0xffff if x >> 15 & 1 else 0), 0)
+                   for x in bad + [0x8000, 0xffffffff_ffffbc00]]
+        p.case('fmv.x.h', lambda: p.loop(rows_mv, loads[:1] + ['fmv.x.h a2, fa0'], 0))
+        rows_hx = [(x, x & 0xffff | (M64 ^ 0xffff), 0) for x in bad + [M64, 0x80000001]]
+        p.case('fmv.h.x', lambda: p.loop(rows_hx, ['ld t1, 0(a4)', 'fmv.h.x fa3, t1', from_f], 0))
+        p.case('flh and fsh', lambda: p.loop(rows_hx, [
+            'flh fa3, 0(a4)', 'fmv.x.d a2, fa3', 'fsh fa3, -8(sp)', 'lhu t1, -8(sp)',
+            'li t2, -1', 'slli t2, t2, 16', 'or a2, t1, t2'], 0))
+    elif fmt is sf.S:
         # Boxing: an operand that is not boxed counts as the canonical NaN; FMV.X.W takes the bits.
         bad = [0x3f800000, 0x00000000_40000000, 0xfffffffe_3f800000, 0x7fffffff_3f800000]
         rows_box = [(x, image(0x3f800000), image(fmt.nan), 0) for x in bad]

@@ -16,7 +16,7 @@ import shutil
 import subprocess
 import sys
 
-QEMU_CPU = 'rv64,h=true,sstc=true,svinval=true,svnapot=true,svpbmt=true'
+QEMU_CPU = 'rv64,h=true,sstc=true,svinval=true,svnapot=true,svpbmt=true,Zfh=true'
 LINE = re.compile(r'^(ok|not ok) (\d+) - (\S+)(?: # qemu: (.*))?$')
 
 

@@ -51,7 +51,7 @@ class Format:
         return -v if self.sign(x) else v
 
 
-S, D = Format(8, 23), Format(11, 52)
+H, S, D = Format(5, 10), Format(8, 23), Format(11, 52)
 
 
 def round_integer(value, rm, negative):
@@ -265,3 +265,24 @@ def convert(source, target, a, rm):
     if source.is_inf(a):
         return sign | target.inf, 0
     return pack(target, source.value(a), rm, source.sign(a))
+
+
+def round_to_integer(fmt, a, rm, inexact):
+    """Zfa's fround, and froundnx where inexact: an integral value in the same format."""
+    if fmt.is_nan(a):
+        return fmt.nan, NV if fmt.is_snan(a) else 0
+    if fmt.is_inf(a) or fmt.is_zero(a):
+        return a, 0
+    sign = a & fmt.sign_bit
+    n, rounded = round_integer(abs(fmt.value(a)), rm, bool(sign))
+    return sign | pack(fmt, Fraction(n), RNE)[0], NX if rounded and inexact else 0
+
+
+def modulo_32(a):
+    """Zfa's fcvtmod.w.d."""
+    flags = to_integer(D, a, 32, 1, RTZ)[1]
+    if D.is_nan(a) or D.is_inf(a):
+        return 0, flags
+    n = int(D.value(a))  # toward zero
+    n &= 0xffffffff
+    return (n - (1 << 32) if n >> 31 else n) & ((1 << 64) - 1), flags
