@@ -21,7 +21,7 @@ enum {
     WINDOW_LOCKS = 256,  /* window i is under lock i mod this */
     OWNER_EPOCHS = 1024, /* owners share an epoch where their root's hash is the same */
     VIEWS = 1024,        /* descriptor cache of a hart */
-    PAGES = 1024,        /* remote translation cache of a hart */
+    PAGES = 4096,        /* remote translation cache of a hart: 16 MiB */
     CACHE_LINE = 64,
 };
 
