@@ -9,13 +9,14 @@
 #include <string.h>
 #include <time.h>
 
-enum { WINDOWS_MAX = 4096, DISKS_MAX = 8 };
+enum { WINDOWS_MAX = 4096, DISKS_MAX = 8, FORWARDS_MAX = 64 };
 
 struct run {
     struct isthmus_config config;
     struct isthmus_guest guests[ISTHMUS_GUESTS_MAX];
     struct isthmus_window windows[WINDOWS_MAX];
     struct isthmus_disk disks[DISKS_MAX];
+    struct isthmus_forward forwards[FORWARDS_MAX];
     const char *stats;
     double timeout; /* seconds; 0: none */
     void **texts;   /* copies of arguments that were cut in pieces */
@@ -335,6 +336,88 @@ static int take_disk(void *target, const char *value)
     return 0;
 }
 
+/* Cut "[ADDRESS]:PORT" in two; no address: NULL. */
+static bool parse_end(char *text, const char **address, uint16_t *port)
+{
+    char *colon = strchr(text, ':');
+    uint64_t n;
+
+    if (!colon || !parse_number(colon + 1, 1, UINT16_MAX, &n))
+        return false;
+    *colon = 0;
+    *address = *text ? text : NULL;
+    *port = (uint16_t)n;
+    return true;
+}
+
+static int take_forward(struct run *r, char *value)
+{
+    static const char expected[] = "tcp|udp:[HADDR]:PORT-[GADDR]:PORT";
+    struct isthmus_forward *f = &r->forwards[r->config.net.forwards_n];
+    char *dash = strchr(value, '-'), *whole = keep(r, value);
+
+    if (r->config.net.forwards_n == FORWARDS_MAX)
+        return usage("--net hostfwd", value, "fewer of them");
+    f->udp = !strncmp(value, "udp:", 4);
+    if (!dash || (!f->udp && strncmp(value, "tcp:", 4)))
+        return usage("--net hostfwd", whole, expected);
+    *dash = 0;
+    if (!parse_end(value + 4, &f->host, &f->host_port) ||
+        !parse_end(dash + 1, &f->guest, &f->guest_port))
+        return usage("--net hostfwd", whole, expected);
+    r->config.net.forwards_n++;
+    return 0;
+}
+
+static int take_mac(struct run *r, const char *value)
+{
+    uint8_t *mac = r->config.net.mac;
+    int n = 0;
+
+    if (sscanf(value, "%2hhx:%2hhx:%2hhx:%2hhx:%2hhx:%2hhx%n", &mac[0], &mac[1], &mac[2], &mac[3],
+               &mac[4], &mac[5], &n) == 6 &&
+        !value[n] && !(mac[0] & 1))
+        return 0;
+    return usage("--net mac", value, "six bytes such as 52:54:00:12:34:56, of one station");
+}
+
+static int take_net_item(struct run *r, char *item)
+{
+    bool user = r->config.net.kind == ISTHMUS_NET_USER;
+
+    if (!strncmp(item, "mac=", 4))
+        return take_mac(r, item + 4);
+    if (user && !strncmp(item, "hostfwd=", 8))
+        return take_forward(r, item + 8);
+    if (!user && !strncmp(item, "ifname=", 7)) {
+        r->config.net.ifname = item + 7;
+        return 0;
+    }
+    return usage("--net", item, user ? "hostfwd= or mac=" : "ifname= or mac=");
+}
+
+static int take_net(void *target, const char *value)
+{
+    struct run *r = target;
+    char *list = keep(r, value), *item = next_item(&list);
+    int status = 0;
+
+    r->config.net = (struct isthmus_net){.forwards = r->forwards};
+    if (!strcmp(value, "none"))
+        return 0;
+    if (!strcmp(item, "user"))
+        r->config.net.kind = ISTHMUS_NET_USER;
+    else if (!strcmp(item, "tap"))
+        r->config.net.kind = ISTHMUS_NET_TAP;
+    else
+        return usage("--net", value, "user, tap or none");
+    while (!status && (item = next_item(&list)))
+        status = take_net_item(r, item);
+    if (!status && r->config.net.kind == ISTHMUS_NET_TAP && !r->config.net.ifname)
+        return usage("--net", value, "ifname= behind tap");
+    return status;
+}
+
 static const struct option_row options[] = {
     {"--harts", "N", "number of harts, 1 to 64 (1)", take_harts},
     {"--memory", "SIZE", "RAM, such as 512M or 4G (128M)", take_memory},
@@ -362,6 +445,12 @@ static const struct option_row options[] = {
      take_window},
     {"--disk", "FILE[,readonly]",
      "a virtio disk: raw image or block device (repeatable; a comma in FILE: ,,)", take_disk},
+    {"--net", "user[,...]|tap,...|none",
+     "a network card (none). user: a private network behind this process; with\n"
+     "                               hostfwd=tcp|udp:[HADDR]:PORT-[GADDR]:PORT a port of the host\n"
+     "                               (127.0.0.1 where HADDR is left out) leads to the guest; tap: an\n"
+     "                               interface of the host, ifname=NAME; both: mac=ADDRESS",
+     take_net},
     {"--console", "WHERE", "the guest's serial console: stdio, file:PATH or none (stdio)",
      take_console},
     {"--deterministic", NULL, "the same run every time: harts take turns, time from instructions",
@@ -518,6 +607,7 @@ int cmd_run(int argc, char **argv)
         .guests = r->guests,
         .windows = r->windows,
         .disks = r->disks,
+        .net.forwards = r->forwards,
         .log = log_line,
     };
     status = parse_options(&command, argc, argv, r);

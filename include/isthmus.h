@@ -86,6 +86,29 @@ struct isthmus_disk {
     bool readonly;
 };
 
+/* A port of the host that leads to one of the guest, with ISTHMUS_NET_USER. */
+struct isthmus_forward {
+    bool udp;             /* else TCP */
+    const char *host;     /* dotted IPv4 address to listen at; NULL: 127.0.0.1 */
+    const char *guest;    /* NULL: 10.0.2.15, the guest's address by DHCP */
+    uint16_t host_port, guest_port;
+};
+
+enum isthmus_net_kind {
+    ISTHMUS_NET_NONE,
+    ISTHMUS_NET_USER, /* 10.0.2.0/24 behind this process's sockets; the host is 10.0.2.2 */
+    ISTHMUS_NET_TAP,  /* an interface of the host */
+};
+
+/* A network card: virtio-net. Not in deterministic machines. */
+struct isthmus_net {
+    enum isthmus_net_kind kind;
+    const char *ifname; /* TAP */
+    const struct isthmus_forward *forwards; /* USER */
+    uint32_t forwards_n;
+    uint8_t mac[6]; /* all zero: 52:54:00:12:34:56 */
+};
+
 /* What kind of machine. All zero but for abi is a machine with one hart, 128 MiB of RAM, OpenSBI
  * and nothing to boot. Strings and arrays are only used during isthmus_new. */
 struct isthmus_config {
@@ -111,6 +134,7 @@ struct isthmus_config {
     uint32_t guests_n, windows_n, shared_n;
     const struct isthmus_disk *disks; /* the guest's vda, vdb, ... */
     uint32_t disks_n;
+    struct isthmus_net net;
     uint32_t slice_ms;    /* of the hypervisor's scheduler; 0: its default */
     bool copy_hypercalls; /* the hypervisor offers its copy hypercalls, too */
     bool deterministic;   /* one thread, time from retired instructions: every run is the same */

@@ -3,10 +3,13 @@
 
 #include "dev/virtio/blk.h"
 #include "dev/virtio/entropy.h"
+#include "dev/virtio/net.h"
 #include "machine/machine.h"
 #include "machine/memmap.h"
 
 #include <errno.h>
+#include <stdlib.h>
+#include <string.h>
 
 /* Put a device that was just made into the next slot; NULL: it could not be made. */
 static int add(struct machine *m, struct virtio *v, int err)
@@ -43,6 +46,48 @@ static int add_disks(struct machine *m, const struct isthmus_config *config,
     return err;
 }
 
+static struct net_backend *make_user(struct machine *m, const struct isthmus_net *net, int *error)
+{
+    struct net_forward *forwards = calloc(net->forwards_n + 1, sizeof(*forwards));
+    struct net_backend *b;
+
+    *error = -ENOMEM;
+    if (!forwards) {
+        log_error(&m->log, "network: not enough memory");
+        return NULL;
+    }
+    for (uint32_t i = 0; i < net->forwards_n; i++) {
+        const struct isthmus_forward *f = &net->forwards[i];
+        forwards[i] =
+            (struct net_forward){f->udp, f->host, f->guest, f->host_port, f->guest_port};
+    }
+    b = net_user_new(forwards, net->forwards_n, &m->log, error);
+    free(forwards);
+    return b;
+}
+
+static int add_net(struct machine *m, const struct isthmus_net *net,
+                   const struct virtio_setup *setup)
+{
+    static const uint8_t none[MAC_BYTES], mac[MAC_BYTES] = {0x52, 0x54, 0x00, 0x12, 0x34, 0x56};
+    struct net_backend *b;
+    int err;
+
+    if (net->kind == ISTHMUS_NET_NONE)
+        return 0;
+    if (m->deterministic) {
+        log_error(&m->log, "net: no two runs with a network are the same; expected none, or no "
+                           "deterministic machine");
+        return -EINVAL;
+    }
+    b = net->kind == ISTHMUS_NET_USER ? make_user(m, net, &err)
+                                      : net_tap_new(net->ifname, &m->log, &err);
+    if (!b)
+        return err;
+    return add(m, virtio_net_new(b, memcmp(net->mac, none, MAC_BYTES) ? net->mac : mac, setup, &err),
+               err);
+}
+
 int virtio_slots_init(struct machine *m, const struct isthmus_config *config)
 {
     const struct virtio_setup setup = {
@@ -52,6 +97,8 @@ int virtio_slots_init(struct machine *m, const struct isthmus_config *config)
     };
     int err = add_disks(m, config, &setup);
 
+    if (!err)
+        err = add_net(m, &config->net, &setup);
     if (!err)
         err = add(m, entropy_new(m->deterministic, &setup, &err), err);
     if (err) {
