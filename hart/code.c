@@ -272,13 +272,20 @@ bool code_looks(const struct insn *in)
     }
 }
 
+/* A block runs on behind a branch forward, which more often than not is not taken. */
+static bool ends_block(const struct insn *i, bool looks)
+{
+    return looks || i->class == CLASS_JUMP || (i->class == CLASS_BRANCH && i->imm <= 0) ||
+           i->id == INSN_ILLEGAL;
+}
+
 /* Decode from code[at..avail) into ops: instructions up to and with the first that ends a block,
- * at most max, none that does not fit, and behind them a pseudo-op where the last one does not
- * set pc itself. Result: how many instructions; ops has room for max + 1. */
+ * at most max, none that does not fit, and behind them a pseudo-op for where the last one runs on.
+ * Result: how many instructions; ops has room for max + 1. */
 static unsigned decode_run(const struct isa *isa, const uint8_t *code, unsigned avail, unsigned at,
                            unsigned max, struct op *ops)
 {
-    unsigned n = 0, start = at;
+    unsigned n = 0, start = at, branches = 0;
     bool ends = false, looks = false;
 
     while (n < max && !ends && at + 2 <= avail) {
@@ -286,19 +293,15 @@ static unsigned decode_run(const struct isa *isa, const uint8_t *code, unsigned 
         isa_decode(isa, fetch(code, avail, at), &i);
         if (at + i.len > avail)
             break;
-        fill_op(&ops[n], &i, at - start);
-        if (i.class == CLASS_BRANCH || i.base == INSN_jal)
-            ops[n].rs3 = n; /* for code_block_of */
-        n++;
+        fill_op(&ops[n++], &i, at - start);
         at += i.len;
         looks = code_looks(&i);
-        ends = i.class == CLASS_BRANCH || i.class == CLASS_JUMP || looks || i.id == INSN_ILLEGAL;
+        branches += i.class == CLASS_BRANCH;
+        ends = ends_block(&i, looks) || branches == BLOCK_BRANCHES_MAX;
     }
     for (unsigned k = 0; k < n; k++)
         ops[k].rest = n - k;
-    ops[n] = (struct op){.fn = looks ? exec_block_exit : exec_block_end,
-                         .off = at - start,
-                         .rs3 = n};
+    ops[n] = (struct op){.fn = looks ? exec_block_exit : exec_block_end, .off = at - start};
     return n;
 }
 
@@ -348,17 +351,20 @@ EXEC(warm)
     return b->first(h, op);
 }
 
-const struct op *code_link(struct hart *h, const struct op *op, unsigned taken, uint64_t target)
+const struct op *code_link(struct hart *h, const struct op *op, uint64_t target)
 {
-    struct block *from = code_block_of(op), *to;
     bool same_page = ((h->pc ^ target) & PAGE_MASK) == 0;
+    const struct code_page *page;
+    struct block *to;
 
+    /* Where the exec TLB has the page no more, or executes it alone, op may be in no block. */
+    page = same_page ? tlb_exec(h->xbank, target) : NULL;
     h->pc = target;
-    if (!same_page || !from->page)
+    if (!page || op->alone)
         return code_next(h);
-    to = __atomic_load_n(&from->page->blocks[(target & (PAGE_SIZE - 1)) / 2], __ATOMIC_ACQUIRE);
+    to = __atomic_load_n(&page->blocks[(target & (PAGE_SIZE - 1)) / 2], __ATOMIC_ACQUIRE);
     if (to)
-        __atomic_store_n(&from->link[taken], to, __ATOMIC_RELEASE);
+        __atomic_store_n((struct block **)&op->link, to, __ATOMIC_RELEASE);
     return code_enter(h, to);
 }
 
@@ -368,7 +374,8 @@ struct block *code_private_block(struct code_cache *c, const uint8_t *code, unsi
     struct block *b = into;
 
     b->page = NULL;
-    b->link[0] = b->link[1] = NULL;
     b->n = decode_run(c->isa, code, avail, 0, max < BLOCK_MAX ? max : BLOCK_MAX, b->ops);
+    for (unsigned i = 0; i <= b->n; i++)
+        b->ops[i].alone = true;
     return b;
 }

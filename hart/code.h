@@ -19,15 +19,13 @@
 
 #include "hart/hart.h"
 
-enum { BLOCK_MAX = 64 }; /* instructions */
+enum { BLOCK_MAX = 64, BLOCK_BRANCHES_MAX = 4 }; /* instructions; branches among them */
 
 struct code_cache;
 
 struct block {
     struct code_page *page; /* NULL: private, never chained */
     struct code_cache *cache;
-    struct block *link[2];  /* atomic: the blocks of the same page that follow when its last branch
-                               is taken (1) or not (0); NULL: not known yet */
     void *native;           /* atomic: the translator's code for it, see struct translator */
     exec_fn first;          /* what ops[0].fn is to an interpreter */
     uint16_t off;           /* of its first instruction in the page */
@@ -115,22 +113,15 @@ static inline const struct op *code_next(struct hart *h)
                                          __ATOMIC_ACQUIRE));
 }
 
-/* The block that op, its last, belongs to: the decoder put op's index in rs3. */
-static inline struct block *code_block_of(const struct op *op)
+/* Jump at op to target, a constant distance away: by op's link where that is known. Sets h->pc.
+ * NULL: hart_run goes on. */
+const struct op *code_link(struct hart *h, const struct op *op, uint64_t target);
+static inline const struct op *code_follow(struct hart *h, const struct op *op, uint64_t target)
 {
-    return (struct block *)((char *)(op - op->rs3) - offsetof(struct block, ops));
-}
-
-/* Go from the block that op ends to target, a constant distance away: by the block's link `taken`
- * where both are in one page. Sets h->pc. NULL: hart_run goes on. */
-const struct op *code_link(struct hart *h, const struct op *op, unsigned taken, uint64_t target);
-static inline const struct op *code_follow(struct hart *h, const struct op *op, unsigned taken,
-                                           uint64_t target)
-{
-    const struct block *to = __atomic_load_n(&code_block_of(op)->link[taken], __ATOMIC_ACQUIRE);
+    const struct block *to = __atomic_load_n(&op->link, __ATOMIC_ACQUIRE);
 
     if (unlikely(!to))
-        return code_link(h, op, taken, target);
+        return code_link(h, op, target);
     h->pc = target;
     return code_enter(h, to);
 }

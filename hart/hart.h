@@ -36,7 +36,10 @@ struct op {
     uint16_t off;              /* bytes from the start of its block */
     uint8_t rd, rs1, rs2, rs3; /* rd is REG_SINK where the instruction names x0 */
     uint8_t rest;              /* instructions of the block from this one on, itself included */
-    uint8_t len;               /* 2 or 4 bytes; 0 for the pseudo-op that ends a block */
+    uint8_t len : 3;           /* 2 or 4 bytes; 0 for the pseudo-op that ends a block */
+    uint8_t alone : 1;         /* of a private block: executed once, never linked */
+    struct block *link;        /* atomic: the block that a jump of constant distance goes to, if it
+                                  is in the same page; NULL: not known yet */
 };
 enum { REG_SINK = 32 };
 

@@ -72,6 +72,13 @@ struct stub {
     uint8_t *resume; /* where it is executed */
 };
 
+/* A branch out of the middle of a block. */
+struct aside {
+    fixup from;
+    int32_t give_back; /* instructions charged and not executed */
+    int64_t to;        /* offset from the page's start */
+};
+
 /* A translation being made. */
 struct trans {
     struct asm_ a;
@@ -82,6 +89,8 @@ struct trans {
     size_t data;    /* as jit.data */
     struct stub stubs[STUBS_MAX];
     unsigned stubs_n;
+    struct aside asides[BLOCK_BRANCHES_MAX];
+    unsigned asides_n;
     bool done; /* the block's last instruction has set the way on */
 };
 
@@ -101,6 +110,8 @@ extern const emit_fn jit_emit_fp[INSN_COUNT];
 struct stub *stub_new(struct trans *t, const struct op *op);
 void stub_from(struct stub *s, fixup from);
 void stub_resume(struct trans *t, struct stub *s);
+/* What branches out of the middle of the block go to. */
+void emit_asides(struct trans *t);
 /* Execute op by the interpreter's function, here. */
 void emit_fallback(struct trans *t, const struct op *op);
 /* Compare guest registers, for a condition code. */

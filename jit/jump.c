@@ -100,16 +100,32 @@ void emit_goto(struct trans *t, int64_t off)
     emit_goto_rax(t);
 }
 
+/* A block runs on behind a branch that is not taken. Taken, one at the end goes on right here; one
+ * in the middle goes aside, where what was charged behind it is given back. */
 static void branch(struct trans *t, const struct op *op, const struct insn *in, enum cond cc)
 {
-    int64_t here = t->block->off + op->off;
-    fixup taken;
+    uint32_t here = t->block->off + op->off;
 
     emit_compare(t, in->rs1, in->rs2);
-    taken = jcc(&t->a, cc);
-    emit_goto(t, here + op->len);
-    patch_here(&t->a, taken);
-    emit_goto(t, here + in->imm);
+    if (op->rest == 1) {
+        fixup over = jcc(&t->a, cc ^ 1);
+        emit_goto(t, (int64_t)here + in->imm);
+        patch_here(&t->a, over);
+        t->done = false;
+    } else {
+        t->asides[t->asides_n++] = (struct aside){
+            .from = jcc(&t->a, cc), .give_back = op->rest - 1, .to = (int64_t)here + in->imm};
+    }
+}
+
+void emit_asides(struct trans *t)
+{
+    for (unsigned i = 0; i < t->asides_n; i++) {
+        const struct aside *s = &t->asides[i];
+        patch_here(&t->a, s->from);
+        alu_ri(&t->a, W, ALU_ADD, R15, s->give_back);
+        emit_goto(t, s->to);
+    }
 }
 
 #define BRANCH(name, cc)                                                                           \

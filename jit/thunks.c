@@ -118,6 +118,9 @@ static void make_exits(struct asm_ *a, struct thunks *th, const uint8_t *leave)
     patch(a, jmp(a), th->exit_offset[NATIVE_EXIT_COLD]);
 }
 
+/* More than a block gives back when it is left early: left stays negative until it is left. */
+enum { LEFT_ASIDE = 1 << 20 };
+
 /* Called with rax: struct op, ecx: the block's offset. Returns to the caller after the op, or
  * leaves where it took a trap. Where an event came up, left is put aside, so that the next block's
  * charge fails and it leaves there: just where the interpreter would look. */
@@ -140,8 +143,9 @@ static void make_fallback(struct asm_ *a, struct thunks *th, const uint8_t *leav
     mov_rm(a, R15, RBP, HART(left));
     alu_mi(a, 0, ALU_CMP, RBP, HART(wait_event), 0);
     quiet = jcc(a, CC_E);
+    alu_ri(a, W, ALU_ADD, R15, LEFT_ASIDE);
     mov_mr(a, RBP, HART(left_aside), R15);
-    mov_ri(a, R15, 0);
+    mov_ri(a, R15, (uint64_t)-(int64_t)LEFT_ASIDE);
     patch_here(a, quiet);
     alu_ri(a, W, ALU_ADD, RSP, 8);
     ret(a);

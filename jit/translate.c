@@ -131,6 +131,7 @@ static void write_block(struct trans *t)
     alu_ri(a, W, ALU_SUB, R15, t->block->n);
     broke = jcc(a, CC_S);
     write_body(t);
+    emit_asides(t);
     write_stubs(t);
     patch_here(a, broke);
     alu_ri(a, W, ALU_ADD, R15, t->block->n);

@@ -6,20 +6,22 @@
 #include "hart/exec/exec.h"
 
 /* Continue where code_follow says. */
-#define FOLLOW(taken, target)                                                                      \
+#define FOLLOW(target)                                                                             \
     do {                                                                                           \
-        const struct op *follow_ = code_follow(h, op, taken, target);                              \
+        const struct op *follow_ = code_follow(h, op, target);                                     \
         if (unlikely(!follow_))                                                                    \
             return NULL;                                                                           \
         GO(follow_);                                                                               \
     } while (0)
 
+/* Where the branch is taken, what the block was charged for behind it is given back. */
 #define BRANCH(id, condition)                                                                      \
     EXEC(id)                                                                                       \
     {                                                                                              \
-        if (condition)                                                                             \
-            FOLLOW(1, hart_pc(h, op) + IMM);                                                       \
-        FOLLOW(0, hart_pc(h, op) + op->len);                                                       \
+        if (!(condition))                                                                          \
+            NEXT;                                                                                  \
+        h->left += op->rest - 1;                                                                   \
+        FOLLOW(hart_pc(h, op) + IMM);                                                              \
     }
 
 BRANCH(beq, RS1 == RS2)
@@ -34,7 +36,7 @@ EXEC(jal)
     uint64_t pc = hart_pc(h, op);
 
     RD = pc + op->len;
-    FOLLOW(1, pc + IMM);
+    FOLLOW(pc + IMM);
 }
 
 EXEC(jalr)
@@ -48,7 +50,7 @@ EXEC(jalr)
 
 EXEC(block_end)
 {
-    FOLLOW(0, hart_pc(h, op));
+    FOLLOW(hart_pc(h, op));
 }
 
 EXEC(block_exit)
