@@ -30,6 +30,7 @@ struct bench_samples {
 
 struct bench_report {
     json_t *rows; /* NULL: print a table as rows come */
+    bool qemu;
     const char *prefix;
 };
 
@@ -225,7 +226,7 @@ static bool run_bench(const struct bench *b, unsigned rounds, const struct files
                       struct bench_report *r, char *why, unsigned size)
 {
     struct bench_samples *s = calloc(1, sizeof(*s));
-    bool qemu = bench_have_qemu(), good = s;
+    bool qemu = r->qemu && bench_have_qemu(), good = s;
 
     snprintf(why, size, "not enough memory");
     for (unsigned i = 0; i < rounds && good; i++)
@@ -265,10 +266,10 @@ static int run_named(const struct bench *b, unsigned rounds, struct bench_report
     return !good;
 }
 
-int bench_main(const char *name, bool json, unsigned rounds, char *(*find)(const char *name),
-               void (*complain)(const char *fmt, ...))
+int bench_main(const char *name, bool json, bool qemu, unsigned rounds,
+               char *(*find)(const char *name), void (*complain)(const char *fmt, ...))
 {
-    struct bench_report r = {.rows = json ? json_array() : NULL, .prefix = ""};
+    struct bench_report r = {.rows = json ? json_array() : NULL, .qemu = qemu, .prefix = ""};
     int status = name ? 2 : 0;
 
     for (size_t i = 0; i < sizeof(benches) / sizeof(benches[0]); i++) {

@@ -5,13 +5,19 @@
 
 struct bench_options {
     const char *name;
-    bool json;
+    bool json, no_qemu;
     uint64_t rounds;
 };
 
 static int take_json(void *target, const char *value)
 {
     ((struct bench_options *)target)->json = true;
+    return 0;
+}
+
+static int take_no_qemu(void *target, const char *value)
+{
+    ((struct bench_options *)target)->no_qemu = true;
     return 0;
 }
 
@@ -39,6 +45,7 @@ static int take_name(void *target, const char *value)
 
 static const struct option_row options[] = {
     {"--json", NULL, "print one JSON object", take_json},
+    {"--no-qemu", NULL, "leave QEMU out", take_no_qemu},
     {"--rounds", "N", "run each program N times on each machine in turn (3)", take_rounds},
 };
 
@@ -58,5 +65,6 @@ int cmd_bench(int argc, char **argv)
     struct bench_options o = {.rounds = 3};
     int status = parse_options(&command, argc, argv, &o);
 
-    return status < 0 ? bench_main(o.name, o.json, (unsigned)o.rounds, find_data, complain) : status;
+    return status < 0 ? bench_main(o.name, o.json, !o.no_qemu, (unsigned)o.rounds, find_data, complain)
+                      : status;
 }

@@ -1,0 +1,65 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""isthmus bench, a round without QEMU: what it prints has the shape and the sense that is promised.
+How fast things are is not judged here.
+
+usage: bench.py ISTHMUS
+"""
+import json
+import subprocess
+import sys
+
+ROW = {'name', 'size', 'value', 'unit', 'peer', 'peer_value', 'ratio'}
+
+
+def bench(program, *args):
+    return subprocess.run([program, 'bench', '--rounds', '1', '--no-qemu', *args],
+                          capture_output=True, text=True, timeout=200)
+
+
+def shape(program, name, unit_of):
+    """Problem with `bench NAME --json`, or None; unit_of: names of rows that must be there."""
+    done = bench(program, name, '--json')
+    if done.returncode:
+        return done.stderr
+    out = json.loads(done.stdout)
+    if set(out) != {'bench', 'rows'} or out['bench'] != name:
+        return f'keys: {list(out)}'
+    for row in out['rows']:
+        if set(row) != ROW or not isinstance(row['value'], float) or row['size'] < 0:
+            return f'row: {row}'
+        if 'qemu' in row['peer'] and (row['peer_value'], row['ratio']) != (None, None):
+            return f'QEMU was left out, but: {row}'
+        if row['ratio'] is not None:
+            better = row['value'] / row['peer_value']
+            better = 1 / better if row['unit'] == 'ns' else better
+            if abs(row['ratio'] / better - 1) > 1e-3:
+                return f'ratio: {row}'
+    units = {row['name']: row['unit'] for row in out['rows']}
+    missing = {n: u for n, u in unit_of.items() if units.get(n) != u}
+    return f'missing: {missing}' if missing else None
+
+
+def main():
+    program = sys.argv[1]
+    checks = [
+        ('compute', lambda: shape(program, 'compute', {'list': 'MIPS', 'fft': 'MIPS'})),
+        ('switch', lambda: shape(program, 'switch', {'1 guest': 'ns', '8 guests, net': 'ns'})),
+        ('copy', lambda: shape(program, 'copy', {'put': 'MB/s', 'get': 'MB/s',
+                                                 'put, latency': 'ns',
+                                                 'windows, each in turn': 'ns'})),
+        ('an unknown name is a usage error',
+         lambda: None if bench(program, 'speed').returncode == 2 else 'status is not 2'),
+    ]
+    print(f'1..{len(checks)}')
+    failed = 0
+    for number, (name, check) in enumerate(checks, 1):
+        problem = check()
+        print(f'{"not ok" if problem else "ok"} {number} - bench: {name}')
+        if problem:
+            failed += 1
+            print(problem)
+    return failed > 0
+
+
+sys.exit(main())
