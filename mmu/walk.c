@@ -215,11 +215,12 @@ static bool gstage_translate(const struct request *rq, uint64_t gpa, enum mmu_ac
     struct mmu *mmu = rq->mmu;
     uint64_t gatp = rq->ctx->gatp;
     bool remote = rq->ctx->mode & CTX_REMOTE;
+    bool implicit = tinst; /* an access to a VS-stage table: MXR is for explicit loads alone */
     struct gstage_cache *cache = remote ? mmu->remote_gcache : mmu->gcache;
     struct stage st = {.root = bits(gatp, 43, 2) << (PAGE_SHIFT + 2),
                        .levels = levels_of(gatp),
                        .gstage = true,
-                       .mxr = rq->ctx->mode & CTX_MXR,
+                       .mxr = !implicit && (rq->ctx->mode & CTX_MXR),
                        .adue = mmu->adue || remote,
                        .pbmte = mmu->pbmte,
                        .svnapot = mmu->svnapot};

@@ -338,6 +338,25 @@ TEST(implicit_reads_that_fault)
         }
 }
 
+/* A VS-stage table is read, not loaded from: execute-only pages stay unreadable to the walk. */
+TEST_QEMU_DEVIATES(mxr_does_not_open_tables, "takes MXR for implicit reads, too")
+{
+    start(SV39, SV39);
+    u64 table, *g_pte = last_table_apart(&table);
+    *g_pte &= ~(PTE_R | PTE_W);
+    fence_all();
+    csr_write(MSTATUS, MSTATUS_MXR);
+    csr_write(VSSTATUS, MSTATUS_MXR);
+    CHECK_EQ(load(VS, VA), LOAD_GUEST_PAGE);
+    CHECK_EQ(m_trap.tval2, (table + (VA >> 12 & 511) * 8) >> 2);
+    CHECK_EQ(m_trap.tinst, 0x3000);
+    /* A load that MXR permits there leaves nothing behind that the walk would use. */
+    map(vs, SV39, VA + 0x200000, table, 0, PTE_LEAF);
+    fence_all();
+    CHECK_EQ(load(VS, VA + 0x200000), ECALL_VS);
+    CHECK_EQ(load(VS, VA), LOAD_GUEST_PAGE);
+}
+
 TEST_QEMU_DEVIATES(implicit_reads_report_the_original_access, "always says load")
 {
     start(SV39, SV39);
