@@ -55,9 +55,14 @@ def on_qemu(elf, options):
                       'stdio'], options.timeout)
 
 
-def on_isthmus(elf, options):
+# The same programs on the interpreter and on the translator, with all that is run translated.
+MODES = {'isthmus, translating': ['--translate-after', '1'],
+         'isthmus, interpreting': ['--interpreter']}
+
+
+def on_isthmus(elf, mode, options):
     return output_of([options.isthmus, 'run', '--bios', 'none', '--kernel', elf, '--memory', '128M',
-                      '--console', 'stdio'] + options.extra, options.timeout)
+                      '--console', 'stdio'] + MODES[mode] + options.extra, options.timeout)
 
 
 def split_fields(line):
@@ -172,12 +177,17 @@ def run_batch(family, seeds, options):
         theirs = on_qemu(elf, options)
         if theirs[-2:] != ['E', 'exit status 0']:
             return name, 'QEMU did not finish: ' + ' / '.join(theirs[-3:])
-        ours = theirs if options.qemu_only else on_isthmus(elf, options)
+        texts = {mode: on_isthmus(elf, mode, options)
+                 for mode in MODES if not options.qemu_only}
         if options.keep:
-            for file, lines in (('qemu.txt', theirs), ('isthmus.txt', ours)):
-                with open(os.path.join(directory, file), 'w') as f:
+            for file, lines in list(texts.items()) + [('qemu', theirs)]:
+                with open(os.path.join(directory, file.replace(', ', '-') + '.txt'), 'w') as f:
                     f.write('\n'.join(lines) + '\n')
-        return name, describe(ours, theirs, flat(elf))
+        for mode, ours in texts.items():
+            difference = describe(ours, theirs, flat(elf))
+            if difference:
+                return name, f'{mode}: {difference}'
+        return name, None
     finally:
         if not options.keep:
             shutil.rmtree(directory)
