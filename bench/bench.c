@@ -142,11 +142,11 @@ void bench_row(struct bench_report *r, struct bench_row row)
         char name[96];
 
         snprintf(name, sizeof(name), "%s%s%s", r->prefix, *r->prefix ? "." : "", row.name);
-        json_array_append_new(
-            r->rows, json_pack("{s:s, s:I, s:o, s:s, s:s, s:o, s:o}", "name", name, "size",
-                               (json_int_t)row.size, "value", number(row.value), "unit", row.unit,
-                               "peer", row.peer, "peer_value", number(row.peer_value), "ratio",
-                               number(ratio)));
+        json_array_append_new(r->rows,
+                              json_pack("{s:s, s:I, s:o, s:s, s:s, s:o, s:o}", "name", name, "size",
+                                        (json_int_t)row.size, "value", number(row.value), "unit",
+                                        row.unit, "peer", row.peer, "peer_value",
+                                        number(row.peer_value), "ratio", number(ratio)));
         return;
     }
     printf("%-22s %10" PRIu64, row.name, row.size);

@@ -23,8 +23,8 @@ struct bench_report;
 struct bench {
     const char *name;
     const char *help;
-    const char *image; /* in the build tree */
-    uint64_t memory;   /* bytes of the machine */
+    const char *image;  /* in the build tree */
+    uint64_t memory;    /* bytes of the machine */
     const char *hosted; /* a program of two guests, holder and peer, of the reference hypervisor, on
                            isthmus only; what it prints that counts begins with @. NULL: none */
     /* Take a line that the program printed. Result: false where it cannot be read. */
@@ -65,8 +65,8 @@ double bench_seconds(void);
 #define BENCH_HOSTED_WINDOW (UINT64_C(17) << 20)
 
 /* The command: run the named bench, or all where name is NULL, with `rounds` rounds, on QEMU too
- * where that is wanted and installed, and print a table or a JSON object. find gives the path of an image (malloc'ed, or NULL after complaining).
- * Result: exit status. */
+ * where that is wanted and installed, and print a table or a JSON object. find gives the path of an
+ * image (malloc'ed, or NULL after complaining). Result: exit status. */
 int bench_main(const char *name, bool json, bool qemu, unsigned rounds,
                char *(*find)(const char *name), void (*complain)(const char *fmt, ...));
 

@@ -36,7 +36,8 @@ static bool line(struct bench_samples *s, enum bench_side side, const char *text
         bench_add(s, side, (double)b * 100 / (double)a, "loop ns");
         return true;
     }
-    if (sscanf(text, "%31s %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64, way, &a, &b, &c, &d) == 5) {
+    if (sscanf(text, "%31s %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64, way, &a, &b, &c, &d) ==
+        5) {
         bench_add(s, side, (double)c * 100 / (double)b, "%s %" PRIu64 " turn", way, a);
         bench_add(s, side, (double)d * 100 / (double)b, "%s %" PRIu64 " one", way, a);
         return true;
@@ -84,10 +85,10 @@ static void transfer_rows(const struct bench_samples *s, struct bench_report *r,
     for (unsigned log2 = SIZE_MIN_LOG2; log2 <= SIZE_MAX_LOG2; log2 += 2) {
         uint64_t size = UINT64_C(1) << log2;
 
-        bench_row(r, (struct bench_row){
-                         way, size, bench_median(s, BENCH_ISTHMUS, "%s %" PRIu64, way, size),
-                         "MB/s", false, peer,
-                         bench_median(s, side, "%s %" PRIu64, peer_key, size)});
+        bench_row(r, (struct bench_row){way, size,
+                                        bench_median(s, BENCH_ISTHMUS, "%s %" PRIu64, way, size),
+                                        "MB/s", false, peer,
+                                        bench_median(s, side, "%s %" PRIu64, peer_key, size)});
     }
 }
 
@@ -103,12 +104,12 @@ static void number_rows(const struct bench_samples *s, struct bench_report *r, c
 
             snprintf(name, sizeof(name), "%s, %s", what, k ? "each in turn" : "one used");
             snprintf(peer, sizeof(peer), "%" PRIu64 " %s", first, what);
-            bench_row(r, (struct bench_row){
-                             name, n,
-                             bench_median(s, BENCH_ISTHMUS, "%s %" PRIu64 " %s", what, n, kinds[k]),
-                             "ns", true, peer,
-                             bench_median(s, BENCH_ISTHMUS, "%s %" PRIu64 " %s", what, first,
-                                          kinds[k])});
+            bench_row(
+                r,
+                (struct bench_row){
+                    name, n, bench_median(s, BENCH_ISTHMUS, "%s %" PRIu64 " %s", what, n, kinds[k]),
+                    "ns", true, peer,
+                    bench_median(s, BENCH_ISTHMUS, "%s %" PRIu64 " %s", what, first, kinds[k])});
         }
 }
 
@@ -118,7 +119,8 @@ static void rows(const struct bench_samples *s, struct bench_report *r)
 
     for (unsigned w = 0; w < 2; w++) {
         transfer_rows(s, r, ways[w], "host memcpy", BENCH_HOST, "memcpy");
-        transfer_rows(s, r, ways[w], "hypercall", BENCH_ISTHMUS, w ? "hypercalls-get" : "hypercalls-put");
+        transfer_rows(s, r, ways[w], "hypercall", BENCH_ISTHMUS,
+                      w ? "hypercalls-get" : "hypercalls-put");
         transfer_rows(s, r, ways[w], "two-copy", BENCH_ISTHMUS, "shared-two-copies");
     }
     transfer_rows(s, r, "two-copy", "qemu two-copy", BENCH_QEMU, "two-copy");

@@ -245,15 +245,15 @@ static uint64_t interp_run(unsigned rounds)
 {
     enum { PUSH, LOAD, SAVE, ADD, REM, LESS, EQUAL, JZ, JMP, HALT };
     static const uint16_t program[] = {
-        PUSH, 2, SAVE, 0,                             /*  0: n = 2 */
-        LOAD, 0, PUSH, 400, LESS, JZ, 57,             /*  4: while n < 400 */
-        PUSH, 2, SAVE, 1,                             /* 11:   d = 2 */
-        LOAD, 1, LOAD, 0, LESS, JZ, 38,               /* 15:   while d < n */
-        LOAD, 0, LOAD, 1, REM, JZ, 38,                /* 22:     and n % d */
-        LOAD, 1, PUSH, 1, ADD, SAVE, 1, JMP, 15,      /* 29:     d += 1 */
-        LOAD, 2, LOAD, 1, LOAD, 0, EQUAL, ADD, SAVE, 2, /* 38:   primes += d == n */
-        LOAD, 0, PUSH, 1, ADD, SAVE, 0, JMP, 4,       /* 48:   n += 1 */
-        HALT,                                         /* 57 */
+        PUSH, 2, SAVE, 0,                                    /*  0: n = 2 */
+        LOAD, 0, PUSH, 400, LESS, JZ,   57,                  /*  4: while n < 400 */
+        PUSH, 2, SAVE, 1,                                    /* 11:   d = 2 */
+        LOAD, 1, LOAD, 0,   LESS, JZ,   38,                  /* 15:   while d < n */
+        LOAD, 0, LOAD, 1,   REM,  JZ,   38,                  /* 22:     and n % d */
+        LOAD, 1, PUSH, 1,   ADD,  SAVE, 1,     JMP, 15,      /* 29:     d += 1 */
+        LOAD, 2, LOAD, 1,   LOAD, 0,    EQUAL, ADD, SAVE, 2, /* 38:   primes += d == n */
+        LOAD, 0, PUSH, 1,   ADD,  SAVE, 0,     JMP, 4,       /* 48:   n += 1 */
+        HALT,                                                /* 57 */
     };
     uint64_t result = 0;
 
@@ -317,10 +317,16 @@ static uint64_t double_bits(double v)
 static uint64_t nbody_run(unsigned rounds)
 {
     enum { BODIES = 5 };
-    double p[BODIES][3] = {{0, 0, 0}, {4.84, -1.16, -0.10}, {8.34, 4.12, -0.4},
-                           {12.89, -15.11, -0.22}, {15.37, -25.91, 0.17}};
-    double v[BODIES][3] = {{0, 0, 0}, {0.6, 2.81, -0.02}, {-1.01, 1.82, 0.008},
-                           {1.08, 0.86, -0.01}, {0.97, 0.59, -0.03}};
+    double p[BODIES][3] = {{0, 0, 0},
+                           {4.84, -1.16, -0.10},
+                           {8.34, 4.12, -0.4},
+                           {12.89, -15.11, -0.22},
+                           {15.37, -25.91, 0.17}};
+    double v[BODIES][3] = {{0, 0, 0},
+                           {0.6, 2.81, -0.02},
+                           {-1.01, 1.82, 0.008},
+                           {1.08, 0.86, -0.01},
+                           {0.97, 0.59, -0.03}};
     const double mass[BODIES] = {39.47, 0.037, 0.011, 0.0017, 0.002};
     const double step = 0.01;
 
@@ -459,9 +465,9 @@ static uint64_t fft_run(unsigned rounds)
 }
 
 const struct kernel bench_kernels[] = {
-    {"list", list_run, 140},     {"matrix", matrix_run, 3},   {"state", state_run, 3000},
-    {"crc", crc_run, 35},        {"sort", sort_run, 6},       {"hash", hash_run, 12},
-    {"interp", interp_run, 2},   {"nbody", nbody_run, 5600},  {"matmul", matmul_run, 3},
-    {"whet", whet_run, 19000},   {"fft", fft_run, 38},
+    {"list", list_run, 140},   {"matrix", matrix_run, 3},  {"state", state_run, 3000},
+    {"crc", crc_run, 35},      {"sort", sort_run, 6},      {"hash", hash_run, 12},
+    {"interp", interp_run, 2}, {"nbody", nbody_run, 5600}, {"matmul", matmul_run, 3},
+    {"whet", whet_run, 19000}, {"fft", fft_run, 38},
 };
 const size_t bench_kernels_n = sizeof(bench_kernels) / sizeof(bench_kernels[0]);

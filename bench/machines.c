@@ -139,9 +139,9 @@ static bool read_all(int fd, FILE *out)
 static int start_qemu(const char *image, uint64_t memory, pid_t *pid)
 {
     char size[32];
-    const char *argv[] = {QEMU,       "-M",      "virt",     "-m",    size,      "-bios",
-                          "none",     "-kernel", image,      "-display", "none", "-monitor",
-                          "none",     "-serial", "stdio",    NULL};
+    const char *argv[] = {QEMU,   "-M",      "virt",  "-m",       size,   "-bios",
+                          "none", "-kernel", image,   "-display", "none", "-monitor",
+                          "none", "-serial", "stdio", NULL};
     posix_spawn_file_actions_t actions;
     int ends[2], err;
 

@@ -35,13 +35,12 @@ static void rows(const struct bench_samples *s, struct bench_report *r)
 
                 snprintf(name, sizeof(name), "%u guest%s%s", guests[g], guests[g] > 1 ? "s" : "",
                          n ? ", net" : "");
-                bench_row(r, (struct bench_row){
-                                 name, pages[p],
-                                 bench_median(s, BENCH_ISTHMUS, "%u %u%s", guests[g], pages[p],
-                                              suffixes[n]),
-                                 "ns", true, "qemu",
-                                 bench_median(s, BENCH_QEMU, "%u %u%s", guests[g], pages[p],
-                                              suffixes[n])});
+                bench_row(r, (struct bench_row){name, pages[p],
+                                                bench_median(s, BENCH_ISTHMUS, "%u %u%s", guests[g],
+                                                             pages[p], suffixes[n]),
+                                                "ns", true, "qemu",
+                                                bench_median(s, BENCH_QEMU, "%u %u%s", guests[g],
+                                                             pages[p], suffixes[n])});
             }
 }
 

@@ -52,9 +52,10 @@ static const struct option_row options[] = {
 static const struct command command = {
     .name = "bench",
     .usage = "[NAME]",
-    .help = "Measure the machine: copy (between guests), switch (between worlds), compute, or all.\n"
-            "The same programs run on QEMU where it is installed; a ratio above 1 is in favour of\n"
-            "isthmus. Numbers are medians of the rounds.",
+    .help =
+        "Measure the machine: copy (between guests), switch (between worlds), compute, or all.\n"
+        "The same programs run on QEMU where it is installed; a ratio above 1 is in favour of\n"
+        "isthmus. Numbers are medians of the rounds.",
     .options = options,
     .options_n = sizeof(options) / sizeof(options[0]),
     .positional = take_name,
@@ -65,6 +66,7 @@ int cmd_bench(int argc, char **argv)
     struct bench_options o = {.rounds = 3};
     int status = parse_options(&command, argc, argv, &o);
 
-    return status < 0 ? bench_main(o.name, o.json, !o.no_qemu, (unsigned)o.rounds, find_data, complain)
-                      : status;
+    return status < 0
+               ? bench_main(o.name, o.json, !o.no_qemu, (unsigned)o.rounds, find_data, complain)
+               : status;
 }

@@ -4,7 +4,6 @@
 
 #define UART ((volatile uint8_t *)0x10000000)
 
-
 static void put(char c)
 {
     UART[0] = (uint8_t)c;

@@ -72,10 +72,9 @@ static u64 vs_transfer(u64 put, u64 count, u64 handle, u64 size)
     for (u64 i = 0; i < count; i++)
         for (u64 done = 0; done < size;) {
             uint32_t len = (uint32_t)(size - done < IG_MAX_PIECE ? size - done : IG_MAX_PIECE);
-            int64_t n = put ? ig_put((uint32_t)handle, GUEST_DATA + done,
-                                     (void *)(GUEST_DATA + done), len)
-                            : ig_get((uint32_t)handle, GUEST_DATA + done,
-                                     (void *)(GUEST_DATA + done), len);
+            int64_t n =
+                put ? ig_put((uint32_t)handle, GUEST_DATA + done, (void *)(GUEST_DATA + done), len)
+                    : ig_get((uint32_t)handle, GUEST_DATA + done, (void *)(GUEST_DATA + done), len);
             if (n < 0)
                 return 0;
             done += (u64)n;
@@ -218,8 +217,10 @@ static void measure_transfers(bool xisthmus)
         for (unsigned w = 0; w < 2 && xisthmus; w++) {
             print("copy ");
             print(ways[w].name);
-            numbers(size, count, levels_best(guests, false, vs_transfer, ways[w].put, count,
-                                             handle_of(0), size, 0), 0);
+            numbers(
+                size, count,
+                levels_best(guests, false, vs_transfer, ways[w].put, count, handle_of(0), size, 0),
+                0);
         }
         print("copy memcpy");
         numbers(size, slow, levels_best(guests, false, vs_memcpy, slow, size, 0, 0, 0), 0);
@@ -271,7 +272,10 @@ void bare_main(void)
     levels_init();
     shared = levels_alloc(SHARED_SIZE, 4096);
     for (u64 i = 0; i < GUESTS_MAX; i++)
-        levels_make_guest(&guests[i], i + 1, i == 0 ? 2 * BIG_PAGES : i == 1 ? BIG_PAGES : SMALL_PAGES,
+        levels_make_guest(&guests[i], i + 1,
+                          i == 0   ? 2 * BIG_PAGES
+                          : i == 1 ? BIG_PAGES
+                                   : SMALL_PAGES,
                           shared, SHARED_SIZE / 4096);
     guests[0].next = &guests[1];
     guests[1].next = &guests[0];

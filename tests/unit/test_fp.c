@@ -186,8 +186,8 @@ static void vectors_agree_with_exact_arithmetic(void **state)
             fx->hart.frm = dynamic ? rm : 0;
             compute(fx, insn, dynamic ? FP_DYN : rm, in, &got, &flags);
             if (got != want || flags != want_flags) {
-                print_error("%s rm=%u%s %016" PRIx64 " %016" PRIx64 " %016" PRIx64
-                            ": %016" PRIx64 " flags %x, want %016" PRIx64 " flags %x\n",
+                print_error("%s rm=%u%s %016" PRIx64 " %016" PRIx64 " %016" PRIx64 ": %016" PRIx64
+                            " flags %x, want %016" PRIx64 " flags %x\n",
                             name, rm, dynamic ? " (dyn)" : "", in[0], in[1], in[2], got, flags,
                             want, want_flags);
                 bad++;
@@ -234,7 +234,8 @@ static uint32_t random_single(void)
 
     switch (r % 4) {
     case 0:
-        return (v & ~(UINT32_C(0xff) << 23)) | (UINT32_C(127) + (uint32_t)((r >> 8) % 64) - 32) << 23;
+        return (v & ~(UINT32_C(0xff) << 23)) | (UINT32_C(127) + (uint32_t)((r >> 8) % 64) - 32)
+                                                   << 23;
     case 1:
         return v & ~(uint32_t)(BIT(8 + (r >> 8) % 15) - 1);
     case 2:
@@ -464,7 +465,7 @@ static void loads_box_and_stores_do_not_look(void **state)
     /* Page 0x1000 is in the TLB, and its bytes are fx->memory's. */
     e->tag = 0x1000;
     e->addend = (uintptr_t)fx->memory - 0x1000;
-    e[TLB_ENTRIES] = *e; /* for stores */
+    e[TLB_ENTRIES] = *e;                        /* for stores */
     for (unsigned off = 0; off < 8; off += 4) { /* 4: an fld that is misaligned goes the slow way */
         h->x[R1] = 0x1000 + off;
         fx->memory[0] = UINT64_C(0x7f80000100000001);

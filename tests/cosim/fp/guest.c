@@ -51,39 +51,46 @@ typedef u64 (*stub)(u64 a, u64 b, u64 c);
 
 /* id, assembly name, operands: before a rounding mode, and what follows it. */
 #define ROUNDED(X)                                                                                 \
-    X(fadd_s, "fadd.s ft3, ft0, ft1", TO_F) X(fadd_d, "fadd.d ft3, ft0, ft1", TO_F)                \
-    X(fsub_s, "fsub.s ft3, ft0, ft1", TO_F) X(fsub_d, "fsub.d ft3, ft0, ft1", TO_F)                \
-    X(fmul_s, "fmul.s ft3, ft0, ft1", TO_F) X(fmul_d, "fmul.d ft3, ft0, ft1", TO_F)                \
-    X(fdiv_s, "fdiv.s ft3, ft0, ft1", TO_F) X(fdiv_d, "fdiv.d ft3, ft0, ft1", TO_F)                \
-    X(fsqrt_s, "fsqrt.s ft3, ft0", TO_F) X(fsqrt_d, "fsqrt.d ft3, ft0", TO_F)                      \
-    X(fmadd_s, "fmadd.s ft3, ft0, ft1, ft2", TO_F) X(fmadd_d, "fmadd.d ft3, ft0, ft1, ft2", TO_F)  \
-    X(fmsub_s, "fmsub.s ft3, ft0, ft1, ft2", TO_F) X(fmsub_d, "fmsub.d ft3, ft0, ft1, ft2", TO_F)  \
-    X(fnmsub_s, "fnmsub.s ft3, ft0, ft1, ft2", TO_F)                                               \
-    X(fnmsub_d, "fnmsub.d ft3, ft0, ft1, ft2", TO_F)                                               \
-    X(fnmadd_s, "fnmadd.s ft3, ft0, ft1, ft2", TO_F)                                               \
-    X(fnmadd_d, "fnmadd.d ft3, ft0, ft1, ft2", TO_F)                                               \
-    X(fcvt_w_s, "fcvt.w.s %0, ft0", "") X(fcvt_w_d, "fcvt.w.d %0, ft0", "")                        \
-    X(fcvt_wu_s, "fcvt.wu.s %0, ft0", "") X(fcvt_wu_d, "fcvt.wu.d %0, ft0", "")                    \
-    X(fcvt_l_s, "fcvt.l.s %0, ft0", "") X(fcvt_l_d, "fcvt.l.d %0, ft0", "")                        \
-    X(fcvt_lu_s, "fcvt.lu.s %0, ft0", "") X(fcvt_lu_d, "fcvt.lu.d %0, ft0", "")                    \
-    X(fcvt_s_w, "fcvt.s.w ft3, %1", TO_F)                                                          \
-    X(fcvt_s_wu, "fcvt.s.wu ft3, %1", TO_F)                                                        \
-    X(fcvt_s_l, "fcvt.s.l ft3, %1", TO_F) X(fcvt_d_l, "fcvt.d.l ft3, %1", TO_F)                    \
-    X(fcvt_s_lu, "fcvt.s.lu ft3, %1", TO_F) X(fcvt_d_lu, "fcvt.d.lu ft3, %1", TO_F)                \
-    X(fcvt_s_d, "fcvt.s.d ft3, ft0", TO_F)
+    X(fadd_s, "fadd.s ft3, ft0, ft1", TO_F)                                                        \
+    X(fadd_d, "fadd.d ft3, ft0, ft1", TO_F) X(fsub_s, "fsub.s ft3, ft0, ft1", TO_F) X(             \
+        fsub_d, "fsub.d ft3, ft0, ft1", TO_F) X(fmul_s, "fmul.s ft3, ft0, ft1", TO_F)              \
+        X(fmul_d, "fmul.d ft3, ft0, ft1", TO_F) X(fdiv_s, "fdiv.s ft3, ft0, ft1", TO_F) X(         \
+            fdiv_d, "fdiv.d ft3, ft0, ft1", TO_F) X(fsqrt_s, "fsqrt.s ft3, ft0", TO_F)             \
+            X(fsqrt_d, "fsqrt.d ft3, ft0", TO_F) X(fmadd_s, "fmadd.s ft3, ft0, ft1, ft2", TO_F) X( \
+                fmadd_d, "fmadd.d ft3, ft0, ft1, ft2",                                             \
+                TO_F) X(fmsub_s, "fmsub.s ft3, ft0, ft1, ft2",                                     \
+                        TO_F) X(fmsub_d, "fmsub.d ft3, ft0, ft1, ft2",                             \
+                                TO_F) X(fnmsub_s, "fnmsub.s ft3, ft0, ft1, ft2",                   \
+                                        TO_F) X(fnmsub_d, "fnmsub.d ft3, ft0, ft1, ft2", TO_F)     \
+                X(fnmadd_s, "fnmadd.s ft3, ft0, ft1, ft2",                                         \
+                  TO_F) X(fnmadd_d, "fnmadd.d ft3, ft0, ft1, ft2", TO_F)                           \
+                    X(fcvt_w_s, "fcvt.w.s %0, ft0", "") X(fcvt_w_d, "fcvt.w.d %0, ft0", "") X(     \
+                        fcvt_wu_s, "fcvt.wu.s %0, ft0", "") X(fcvt_wu_d, "fcvt.wu.d %0, ft0", "")  \
+                        X(fcvt_l_s, "fcvt.l.s %0, ft0", "") X(fcvt_l_d, "fcvt.l.d %0, ft0", "")    \
+                            X(fcvt_lu_s, "fcvt.lu.s %0, ft0", "")                                  \
+                                X(fcvt_lu_d, "fcvt.lu.d %0, ft0", "")                              \
+                                    X(fcvt_s_w, "fcvt.s.w ft3, %1", TO_F)                          \
+                                        X(fcvt_s_wu, "fcvt.s.wu ft3, %1", TO_F)                    \
+                                            X(fcvt_s_l, "fcvt.s.l ft3, %1", TO_F)                  \
+                                                X(fcvt_d_l, "fcvt.d.l ft3, %1", TO_F)              \
+                                                    X(fcvt_s_lu, "fcvt.s.lu ft3, %1", TO_F)        \
+                                                        X(fcvt_d_lu, "fcvt.d.lu ft3, %1", TO_F)    \
+                                                            X(fcvt_s_d, "fcvt.s.d ft3, ft0", TO_F)
 #define UNROUNDED(X)                                                                               \
-    X(fcvt_d_s, "fcvt.d.s ft3, ft0", TO_F) X(fcvt_d_w, "fcvt.d.w ft3, %1", TO_F)                   \
-    X(fcvt_d_wu, "fcvt.d.wu ft3, %1", TO_F)                                                        \
-    X(fsgnj_s, "fsgnj.s ft3, ft0, ft1", TO_F) X(fsgnj_d, "fsgnj.d ft3, ft0, ft1", TO_F)            \
-    X(fsgnjn_s, "fsgnjn.s ft3, ft0, ft1", TO_F) X(fsgnjn_d, "fsgnjn.d ft3, ft0, ft1", TO_F)        \
-    X(fsgnjx_s, "fsgnjx.s ft3, ft0, ft1", TO_F) X(fsgnjx_d, "fsgnjx.d ft3, ft0, ft1", TO_F)        \
-    X(fmin_s, "fmin.s ft3, ft0, ft1", TO_F) X(fmin_d, "fmin.d ft3, ft0, ft1", TO_F)                \
-    X(fmax_s, "fmax.s ft3, ft0, ft1", TO_F) X(fmax_d, "fmax.d ft3, ft0, ft1", TO_F)                \
-    X(feq_s, "feq.s %0, ft0, ft1", "") X(feq_d, "feq.d %0, ft0, ft1", "")                          \
-    X(flt_s, "flt.s %0, ft0, ft1", "") X(flt_d, "flt.d %0, ft0, ft1", "")                          \
-    X(fle_s, "fle.s %0, ft0, ft1", "") X(fle_d, "fle.d %0, ft0, ft1", "")                          \
-    X(fclass_s, "fclass.s %0, ft0", "") X(fclass_d, "fclass.d %0, ft0", "")                        \
-    X(fmv_x_w, "fmv.x.w %0, ft0", "") X(fmv_w_x, "fmv.w.x ft3, %1", TO_F)
+    X(fcvt_d_s, "fcvt.d.s ft3, ft0", TO_F)                                                         \
+    X(fcvt_d_w, "fcvt.d.w ft3, %1", TO_F) X(fcvt_d_wu, "fcvt.d.wu ft3, %1", TO_F) X(               \
+        fsgnj_s, "fsgnj.s ft3, ft0, ft1", TO_F) X(fsgnj_d, "fsgnj.d ft3, ft0, ft1", TO_F)          \
+        X(fsgnjn_s, "fsgnjn.s ft3, ft0, ft1", TO_F) X(fsgnjn_d, "fsgnjn.d ft3, ft0, ft1", TO_F) X( \
+            fsgnjx_s, "fsgnjx.s ft3, ft0, ft1", TO_F) X(fsgnjx_d, "fsgnjx.d ft3, ft0, ft1", TO_F)  \
+            X(fmin_s, "fmin.s ft3, ft0, ft1", TO_F) X(fmin_d, "fmin.d ft3, ft0, ft1", TO_F)        \
+                X(fmax_s, "fmax.s ft3, ft0, ft1", TO_F) X(fmax_d, "fmax.d ft3, ft0, ft1", TO_F)    \
+                    X(feq_s, "feq.s %0, ft0, ft1", "") X(feq_d, "feq.d %0, ft0, ft1", "")          \
+                        X(flt_s, "flt.s %0, ft0, ft1", "") X(flt_d, "flt.d %0, ft0, ft1", "")      \
+                            X(fle_s, "fle.s %0, ft0, ft1", "") X(fle_d, "fle.d %0, ft0, ft1", "")  \
+                                X(fclass_s, "fclass.s %0, ft0", "")                                \
+                                    X(fclass_d, "fclass.d %0, ft0", "")                            \
+                                        X(fmv_x_w, "fmv.x.w %0, ft0", "")                          \
+                                            X(fmv_w_x, "fmv.w.x ft3, %1", TO_F)
 
 #define ROUNDED_STUBS(id, text, after)                                                             \
     STUB(id##_0, text ", rne" after)                                                               \
@@ -100,8 +107,7 @@ static const struct {
     const char *name;
     stub fixed[5], dynamic; /* by rounding mode; and by frm */
 } instructions[] = {
-#define ROUNDED_ROW(id, text, after)                                                               \
-    {#id, {id##_0, id##_1, id##_2, id##_3, id##_4}, id##_dyn},
+#define ROUNDED_ROW(id, text, after) {#id, {id##_0, id##_1, id##_2, id##_3, id##_4}, id##_dyn},
 #define UNROUNDED_ROW(id, text, after) {#id, {id##_0}, NULL},
     ROUNDED(ROUNDED_ROW) UNROUNDED(UNROUNDED_ROW)};
 
@@ -145,10 +151,14 @@ static u64 pattern(unsigned exp_bits, unsigned frac_bits)
 
     switch (kind) {
     case 0: {
-        const u64 corners[] = {0,       1,
-                               inf,     inf | 1,
-                               inf - 1, inf | 1ul << (frac_bits - 1),
-                               one << frac_bits, 1ul << frac_bits};
+        const u64 corners[] = {0,
+                               1,
+                               inf,
+                               inf | 1,
+                               inf - 1,
+                               inf | 1ul << (frac_bits - 1),
+                               one << frac_bits,
+                               1ul << frac_bits};
         return sign | corners[n & 7];
     }
     case 1: /* subnormal */
