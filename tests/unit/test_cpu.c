@@ -201,6 +201,7 @@ static void device_tree_says_what_is_there(void **state)
     struct isthmus *m;
     struct cpu cpu;
     char want[CPU_ISA_STRING], why[160];
+    const char *list;
     uint64_t at;
     int node;
 
@@ -221,8 +222,8 @@ static void device_tree_says_what_is_there(void **state)
     assert_string_equal(fdt_getprop(tree, node, "mmu-type", NULL), "riscv,sv39");
     assert_non_null(fdt_getprop(tree, node, "riscv,cbom-block-size", NULL));
     assert_null(fdt_getprop(tree, node, "riscv,cboz-block-size", NULL));
-    assert_true(fdt_stringlist_contains(fdt_getprop(tree, node, "riscv,isa-extensions", &length),
-                                        length, "ssaia"));
+    list = fdt_getprop(tree, node, "riscv,isa-extensions", &length);
+    assert_true(list && fdt_stringlist_contains(list, length, "ssaia"));
     node = fdt_path_offset(tree, "/soc/imsics@28000000");
     assert_int_equal(fdt32_to_cpu(*(const fdt32_t *)fdt_getprop(
                          tree, node, "riscv,guest-index-bits", NULL)),
