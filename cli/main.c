@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli/cli.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 static const struct {
     const char *name;
@@ -24,7 +27,27 @@ static void print_help(void)
     printf("\nisthmus COMMAND --help tells more; isthmus --version prints the version.\n");
 }
 
-int main(int argc, char **argv)
+/* A standard stream that the caller closed is opened on nothing, the wrong way around: using it is
+ * an error still, and no file that is opened later takes its number. */
+static void reserve_standard_streams(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && errno == EBADF &&
+            open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) < 0)
+            return;
+}
+
+/* status, or EXIT_FAILED where something that was printed did not arrive. */
+static int flush_output(int status)
+{
+    errno = 0;
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return status;
+    complain("standard output: cannot write: %s", errno ? strerror(errno) : "an earlier error");
+    return status ? status : EXIT_FAILED;
+}
+
+static int command(int argc, char **argv)
 {
     if (argc < 2) {
         complain("expected a command; see isthmus --help");
@@ -43,4 +66,10 @@ int main(int argc, char **argv)
             return commands[i].run(argc - 1, argv + 1);
     complain("%s: unknown command; see isthmus --help", argv[1]);
     return EXIT_USAGE;
+}
+
+int main(int argc, char **argv)
+{
+    reserve_standard_streams();
+    return flush_output(command(argc, argv));
 }

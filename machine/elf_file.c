@@ -29,6 +29,7 @@ static int check_header(struct elf_file *e, const char *name, const struct log *
         return -ENOEXEC;
     }
     e->entry = h.e_entry;
+    e->headers_size = h.e_phoff + (uint64_t)h.e_phnum * h.e_phentsize;
     return 0;
 }
 

@@ -19,6 +19,7 @@ struct elf_segment {
 struct elf_file {
     void *elf; /* libelf's */
     uint64_t entry;
+    uint64_t headers_size; /* bytes from the file's start to the end of the program headers */
     struct elf_segment *segments;
     unsigned segments_n;
 };

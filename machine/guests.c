@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "machine/guests.h"
 
+#include "machine/elf_file.h"
 #include "machine/machine.h"
 #include "machine/memmap.h"
 
@@ -24,6 +25,12 @@ struct nodes {
 static int refuse(const struct machine *m, const char *text, const char *name)
 {
     log_error(&m->log, "%s: %s", name, text);
+    return -EINVAL;
+}
+
+static int refuse_name(const struct machine *m, const char *guest, const char *name)
+{
+    log_error(&m->log, "name '%s' of %s: expected 1 to 31 letters, digits, - and _", name, guest);
     return -EINVAL;
 }
 
@@ -56,7 +63,7 @@ static int check_guest(const struct machine *m, const struct guest_list *list,
     if (!g->image)
         return refuse(m, "a guest needs an image", number);
     if (g->name && !good_name(g->name))
-        return refuse(m, "expected a guest's name of 1 to 31 letters, digits, - and _", g->name);
+        return refuse_name(m, number, g->name);
     if (find(list, g->name ? g->name : number))
         return refuse(m, "this name of a guest is taken already", g->name ? g->name : number);
     if (g->memory && (g->memory % 4096 || g->memory < ISTHMUS_GUEST_MEMORY_MIN ||
@@ -69,27 +76,31 @@ static int check_guest(const struct machine *m, const struct guest_list *list,
     return 0;
 }
 
+/* name must be a guest's; what names the thing that asks for it. */
 static int check_end(const struct machine *m, const struct guest_list *list, const char *what,
                      const char *name)
 {
     if (name && find(list, name))
         return 0;
-    log_error(&m->log, "%s: no guest is named %s", what, name ? name : "(null)");
+    log_error(&m->log, "%s: no guest is named %s; expected a name that a guest has", what,
+              name ? name : "(null)");
     return -EINVAL;
 }
 
 static int check_window(const struct machine *m, const struct guest_list *list,
                         const struct isthmus_window *w)
 {
-    int err = check_end(m, list, "owner of a window", w->owner);
+    char what[128];
+    int err;
 
+    snprintf(what, sizeof(what), "window %s:%s", w->owner ? w->owner : "(null)",
+             w->peer ? w->peer : "(null)");
+    err = check_end(m, list, what, w->owner);
     if (!err)
-        err = check_end(m, list, "peer of a window", w->peer);
-    if (err)
-        return err;
-    if (!(w->rights & (ISTHMUS_WINDOW_R | ISTHMUS_WINDOW_W)) || w->size == 0)
-        return refuse(m, "expected a window with rights r, w or rw and a size", w->owner);
-    return 0;
+        err = check_end(m, list, what, w->peer);
+    if (!err && (!(w->rights & (ISTHMUS_WINDOW_R | ISTHMUS_WINDOW_W)) || w->size == 0))
+        err = refuse(m, "expected rights r, w or rw, and a size", what);
+    return err;
 }
 
 static int check_shared(const struct machine *m, const struct guest_list *list,
@@ -116,6 +127,16 @@ static int read_file(struct machine *m, const char *role, const char *name, cons
     if (!err)
         file->blob = blob;
     return err;
+}
+
+/* Say what is wrong with an ELF image: the hypervisor, whose business it is to load it, then stops
+ * that guest alone, and all that it knows is the guest's name. */
+static void inspect_image(const struct machine *m, const struct blob *blob)
+{
+    struct elf_file elf;
+
+    if (blob_is_elf(blob) && !elf_file_open(&elf, blob->bytes, blob->size, blob->name, &m->log))
+        elf_file_close(&elf);
 }
 
 static int check_all(const struct machine *m, struct guest_list *list)
@@ -146,6 +167,8 @@ int guests_init(struct guest_list *list, struct machine *m, const struct isthmus
     for (unsigned i = 0; i < config->guests_n && !err; i++) {
         struct guest *g = &list->guests[i];
         err = read_file(m, "image", g->name, config->guests[i].image, &g->image);
+        if (!err)
+            inspect_image(m, g->image.blob);
         if (!err)
             err = read_file(m, "initrd", g->name, config->guests[i].initrd, &g->initrd);
     }

@@ -196,17 +196,34 @@ static uint64_t physical(const struct elf_file *elf, uint64_t va)
     return va;
 }
 
+/* Linkers put the file's own headers, padded to a page, in front of the code in its segment; where
+ * the code starts at the bottom of RAM they lie below it. Bytes there that are headers or zero are
+ * for no one. Result: how many of the segment's bytes to leave out. */
+static uint64_t headers_below_ram(const struct images *im, const struct blob *blob,
+                                  const struct elf_file *elf, const struct elf_segment *s)
+{
+    uint64_t n = im->ram_base - s->pa;
+
+    if (s->offset || s->pa >= im->ram_base || n >= s->filled || n < elf->headers_size)
+        return 0;
+    for (uint64_t i = elf->headers_size; i < n; i++)
+        if (blob->bytes[i])
+            return 0;
+    return n;
+}
+
 static int place_segments(struct images *im, const struct blob *blob, const struct elf_file *elf,
                           struct image *out)
 {
     out->start = UINT64_MAX;
     for (unsigned i = 0; i < elf->segments_n; i++) {
         const struct elf_segment *s = &elf->segments[i];
+        uint64_t skip = headers_below_ram(im, blob, elf, s);
         struct piece p = {.blob = blob,
-                          .bytes = blob->bytes + s->offset,
-                          .filled = s->filled,
-                          .pa = s->pa,
-                          .size = s->size};
+                          .bytes = blob->bytes + s->offset + skip,
+                          .filled = s->filled - skip,
+                          .pa = s->pa + skip,
+                          .size = s->size - skip};
         char part[48];
         int err;
 
@@ -214,7 +231,7 @@ static int place_segments(struct images *im, const struct blob *blob, const stru
         err = add_piece(im, &p, part);
         if (err)
             return err;
-        out->start = min_u64(out->start, s->pa);
+        out->start = min_u64(out->start, p.pa);
         if (s->pa + s->size > out->end)
             out->end = s->pa + s->size;
     }

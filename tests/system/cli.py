@@ -102,10 +102,12 @@ def wrong_command_lines_exit_with_2_and_name_the_option(b):
             (["run", "--guest", f"{kernel},memory=3"], "memory"),
             (["run", "--guest", f"{kernel},memory=1M"], "memory"),
             (["run", "--guest", f"{kernel},vcpus=9"], "vcpus"),
-            (["run", "--guest", f"{kernel},name=a b"], "name"),
+            (["run", "--guest", f"{kernel},name=a b"], "name 'a b' of guest0"),
+            (["run", "--guest", f"{kernel},name="], "name '' of guest0"),
             (["run", "--guest", f"{kernel},name=a", "--guest", f"{kernel},name=a"], "a"),
             (["run", "--window", "a:b,r,1M"], "a:b"),
-            (["run", "--guest", f"{kernel},name=a", "--window", "a:z,r,1M"], "z"),
+            (["run", "--guest", f"{kernel},name=a", "--window", "a:z,r,1M"],
+             "window a:z", "no guest is named z"),
             *(((["run", "--guest", kernel, "--window", w], "--window", w))
               for w in ("a", "a:", ":b", "a:b", "a:b,x,1M", "a:b,r", "a:b,r,0", "a:b,r,1M,root",
                         "a:b,r,1M,user,user")),
@@ -164,6 +166,29 @@ def missing_and_wrong_files_exit_with_1_and_name_the_file(b):
     expect(b.run("run", "--initrd", b.write("initrd", b"x" * (70 << 20))), 1, "initrd", "RAM")
 
 
+@case
+def images_of_guests_that_are_malformed_are_named(b):
+    path = b.write("cut.elf", open(b.program(3), "rb").read()[:100])
+    result = b.run("run", "--guest", f"{path},name=g", "--timeout", "30")
+    expect(result, 1, path, "program header")
+    assert b"guest g cannot start" in result.stdout, result.stdout
+
+
+@case
+def headers_of_an_elf_file_below_ram_are_left_out(b):
+    code = struct.pack("<8I", 0x10000537, 0x06b00593, 0x00b50023, # li a0,UART; li a1,'k'; sb
+                       0x00100537, 0x000055b7, 0x5555859b, 0x00b52023, 0x0000006f) # power off
+    def image(fill):
+        n = 0x1000 + len(code)
+        head = elf([(0x7ffff000, n, n, 0)])[:64 + 56]
+        return head + bytes([fill]) * (0x1000 - len(head)) + code
+    result = b.run("run", "--bios", "none", "--kernel", b.write("ld.elf", image(0)), "--timeout", "30")
+    expect(result, 0)
+    assert result.stdout == b"k", result
+    expect(b.run("run", "--bios", "none", "--kernel", b.write("data.elf", image(7))), 1,
+           "data.elf", "not inside RAM", "0x7ffff000")
+
+
 def elf(segments, entry=0x80000000, machine=243, clazz=2, kind=2, phnum=None):
     """An ELF file of these (paddr, filesz, memsz, offset) segments, or with wrong fields."""
     header = struct.pack("<4sBBBB8xHHIQQQIHHHHHH", b"\x7fELF", clazz, 1, 1, 0, kind, machine, 1,
@@ -213,6 +238,27 @@ def output_files_that_cannot_be_written(b):
     expect(b.bare(1, "--console", "file:/nowhere/x"), 1, "/nowhere/x")
     result = b.bare(1, "--console", "file:/dev/full")
     assert result.stderr.count(b"\n") == 1 and b"No space" in result.stderr, result
+
+
+@case
+def standard_output_that_cannot_be_written(b):
+    for args in (["--help"], ["--version"], ["run", "--help"], ["disasm", "00000013"],
+                 ["disasm", b.program(1)]):
+        for redirect in (">/dev/full", ">&-"):
+            result = subprocess.run(["sh", "-c", f'"$@" {redirect}', "sh", b.isthmus, *args],
+                                    stderr=subprocess.PIPE, check=False)
+            expect(result, 1, "standard output")
+
+
+@case
+def files_do_not_take_the_place_of_closed_streams(b):
+    stats = b.path("stats.json")
+    for redirect in (">&-", "<&- >&-", "<&- >&- 2>&-"):
+        status = subprocess.run(["sh", "-c", f'"$@" {redirect}', "sh", b.isthmus, "run", "--bios",
+                                 "none", "--kernel", b.program(1), "--stats", stats],
+                                stderr=subprocess.DEVNULL, check=False).returncode
+        told = json.load(open(stats, encoding="utf-8"))
+        assert told["stop"] == "exit" and status == 0, (redirect, status, told)
 
 
 # --- Ways to end ---
