@@ -336,6 +336,12 @@ static int take_disk(void *target, const char *value)
     return 0;
 }
 
+static int take_share(void *target, const char *value)
+{
+    ((struct run *)target)->config.share = value;
+    return 0;
+}
+
 /* Cut "[ADDRESS]:PORT" in two; no address: NULL. */
 static bool parse_end(char *text, const char **address, uint16_t *port)
 {
@@ -451,6 +457,10 @@ static const struct option_row options[] = {
      "                               (127.0.0.1 where HADDR is left out) leads to the guest; tap: an\n"
      "                               interface of the host, ifname=NAME; both: mac=ADDRESS",
      take_net},
+    {"--share", "DIR",
+     "a directory for the guest, read and write:\n"
+     "                               mount -t 9p -o trans=virtio,version=9p2000.L share /mnt",
+     take_share},
     {"--console", "WHERE", "the guest's serial console: stdio, file:PATH or none (stdio)",
      take_console},
     {"--deterministic", NULL, "the same run every time: harts take turns, time from instructions",

@@ -135,6 +135,7 @@ struct isthmus_config {
     const struct isthmus_disk *disks; /* the guest's vda, vdb, ... */
     uint32_t disks_n;
     struct isthmus_net net;
+    const char *share;    /* a directory for the guest, by 9P under the tag "share"; NULL: none */
     uint32_t slice_ms;    /* of the hypervisor's scheduler; 0: its default */
     bool copy_hypercalls; /* the hypervisor offers its copy hypercalls, too */
     bool deterministic;   /* one thread, time from retired instructions: every run is the same */

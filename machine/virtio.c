@@ -4,6 +4,7 @@
 #include "dev/virtio/blk.h"
 #include "dev/virtio/entropy.h"
 #include "dev/virtio/net.h"
+#include "dev/virtio/p9.h"
 #include "machine/machine.h"
 #include "machine/memmap.h"
 
@@ -99,6 +100,8 @@ int virtio_slots_init(struct machine *m, const struct isthmus_config *config)
 
     if (!err)
         err = add_net(m, &config->net, &setup);
+    if (!err && config->share)
+        err = add(m, virtio_p9_new(config->share, "share", &setup, &err), err);
     if (!err)
         err = add(m, entropy_new(m->deterministic, &setup, &err), err);
     if (err) {
