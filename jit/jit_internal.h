@@ -52,6 +52,7 @@ struct jit {
     size_t code, data;  /* atomic; code grows up from code_start, data grows down from size */
     bool full;          /* atomic */
     bool has_fma;
+    unsigned sites;     /* given away so far, modulo TLB_SITES */
     struct thunks thunks;
     struct jit_counters counters;
     FILE *perf_map;
@@ -70,6 +71,10 @@ struct stub {
     unsigned from_n;
     const struct op *op;
     uint8_t *resume; /* where it is executed */
+    /* Of a load or store, see translate_address in memory.c: */
+    int32_t table, site; /* offsets in the bank: of the table, of the site's entry (0: none) */
+    fixup site_miss;
+    uint8_t *site_hit;
 };
 
 /* A branch out of the middle of a block. */
@@ -91,6 +96,7 @@ struct trans {
     unsigned stubs_n;
     struct aside asides[BLOCK_BRANCHES_MAX];
     unsigned asides_n;
+    int32_t sites[2][32]; /* offsets in the bank, for loads and for stores by base; 0: none yet */
     bool done; /* the block's last instruction has set the way on */
 };
 
@@ -112,6 +118,8 @@ void stub_from(struct stub *s, fixup from);
 void stub_resume(struct trans *t, struct stub *s);
 /* What branches out of the middle of the block go to. */
 void emit_asides(struct trans *t);
+/* The second look-up of a load or store that has a site. */
+void emit_site_miss(struct trans *t, struct stub *s);
 /* Execute op by the interpreter's function, here. */
 void emit_fallback(struct trans *t, const struct op *op);
 /* Compare guest registers, for a condition code. */

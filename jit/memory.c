@@ -11,34 +11,119 @@
 enum { TLB_SCALE = PAGE_SHIFT - 4 };
 _Static_assert(sizeof(struct tlb_entry) == 16, "the index is the page number times 16");
 enum {
+    TAG = offsetof(struct tlb_entry, tag),
+    ADDEND = offsetof(struct tlb_entry, addend),
     LOADS = offsetof(struct tlb_bank, data),
     STORES = offsetof(struct tlb_bank, data[TLB_ENTRIES]),
 };
 
+static void guest_address(struct trans *t, const struct insn *in, int32_t imm)
+{
+    if (in->rs1 && imm)
+        lea(&t->a, W, RAX, use(t, in->rs1, RAX), imm);
+    else if (in->rs1)
+        load_reg(t, RAX, in->rs1);
+    else
+        mov_ri(&t->a, RAX, (uint64_t)(int64_t)imm);
+}
+
+static void page_tag(struct trans *t, unsigned size)
+{
+    mov_rr(&t->a, RDX, RAX);
+    alu_ri(&t->a, W, ALU_AND, RDX, -PAGE_SIZE | ((int32_t)size - 1));
+}
+
+/* The entry for rax in the bank's table, into rcx; to s where it has not the page of tag rdx. */
+static void look_up(struct trans *t, int32_t table, struct stub *s)
+{
+    struct asm_ *a = &t->a;
+
+    op_rr(a, 0, 0x8b, RCX, RAX); /* mov ecx, eax */
+    shift_ri(a, 0, SHIFT_SHR, RCX, TLB_SCALE);
+    alu_ri(a, 0, ALU_AND, RCX, (TLB_ENTRIES - 1) * (int32_t)sizeof(struct tlb_entry));
+    alu_rm(a, W, ALU_ADD, RCX, RBP, HART(dbank));
+    alu_rm(a, W, ALU_CMP, RDX, RCX, table + TAG);
+    stub_from(s, jcc(a, CC_NE));
+}
+
+/* A base register by which a block most likely stays in a page for long: nobody writes it in the
+ * block, or only steps it along. One that is loaded or computed may point anywhere. */
+static bool base_is_steady(const struct trans *t, unsigned base)
+{
+    for (unsigned i = 0; i < t->block->n; i++) {
+        struct insn in;
+        isa_decode(t->jit->isa, t->block->ops[i].raw, &in);
+        if (in.rd == base && in.class != CLASS_FP && in.class != CLASS_FPMEM &&
+            !(in.base == INSN_addi && in.rs1 == base))
+            return false;
+    }
+    return true;
+}
+
+/* Offset in the bank of the site that this block has for its accesses by base; 0: none. */
+static int32_t site_of(struct trans *t, unsigned base, int32_t table)
+{
+    int32_t *site = &t->sites[table != LOADS][base];
+
+    if (!*site && base_is_steady(t, base))
+        *site = (int32_t)(offsetof(struct tlb_bank, site) +
+                          t->jit->sites++ % TLB_SITES * sizeof(struct tlb_entry));
+    return *site;
+}
+
 /*
  * The host address of guest address rs1 + imm into rax; rcx and rdx are lost. What the current
  * data bank does not have goes to s. table: where the entries for loads or for stores begin.
+ *
+ * Where the base is steady the site's entry is tried first: it does not depend on the address and
+ * is at hand early. The stub then looks into the table, and what that has becomes the site's.
  */
 static void translate_address(struct trans *t, const struct insn *in, int32_t imm, unsigned size,
                               int32_t table, struct stub *s)
 {
     struct asm_ *a = &t->a;
 
-    if (in->rs1 && imm)
-        lea(a, W, RAX, use(t, in->rs1, RAX), imm);
-    else if (in->rs1)
-        load_reg(t, RAX, in->rs1);
-    else
-        mov_ri(a, RAX, (uint64_t)(int64_t)imm);
-    op_rr(a, 0, 0x8b, RCX, RAX); /* mov ecx, eax */
-    shift_ri(a, 0, SHIFT_SHR, RCX, TLB_SCALE);
-    alu_ri(a, 0, ALU_AND, RCX, (TLB_ENTRIES - 1) * (int32_t)sizeof(struct tlb_entry));
-    alu_rm(a, W, ALU_ADD, RCX, RBP, HART(dbank));
-    mov_rr(a, RDX, RAX);
-    alu_ri(a, W, ALU_AND, RDX, -PAGE_SIZE | ((int32_t)size - 1));
-    alu_rm(a, W, ALU_CMP, RDX, RCX, table + (int32_t)offsetof(struct tlb_entry, tag));
-    stub_from(s, jcc(a, CC_NE));
-    alu_rm(a, W, ALU_ADD, RAX, RCX, table + (int32_t)offsetof(struct tlb_entry, addend));
+    s->table = table;
+    s->site = site_of(t, in->rs1, table);
+    guest_address(t, in, imm);
+    page_tag(t, size);
+    if (s->site) {
+        mov_rm(a, RCX, RBP, HART(dbank));
+        alu_rm(a, W, ALU_CMP, RDX, RCX, s->site + TAG);
+        s->site_miss = jcc(a, CC_NE);
+        alu_rm(a, W, ALU_ADD, RAX, RCX, s->site + ADDEND);
+        s->site_hit = asm_here(a);
+    } else {
+        look_up(t, table, s);
+        alu_rm(a, W, ALU_ADD, RAX, RCX, table + ADDEND);
+    }
+}
+
+/* A page is taken in when it is missed twice in a row: accesses that go to and fro over a page's
+ * end would else change the entry each time. */
+void emit_site_miss(struct trans *t, struct stub *s)
+{
+    struct asm_ *a = &t->a;
+    int32_t missed = (int32_t)offsetof(struct tlb_bank, site_missed) +
+                     (s->site - (int32_t)offsetof(struct tlb_bank, site)) / 2;
+    fixup first_time;
+
+    patch_here(a, s->site_miss);
+    look_up(t, s->table, s);
+    mov_rm(a, RCX, RCX, s->table + ADDEND);
+    alu_rr(a, W, ALU_ADD, RAX, RCX);
+    push(a, RBX);
+    mov_rm(a, RBX, RBP, HART(dbank));
+    alu_rm(a, W, ALU_CMP, RDX, RBX, missed);
+    mov_mr(a, RBX, missed, RDX);
+    first_time = jcc(a, CC_NE);
+    mov_mr(a, RBX, s->site + TAG, RDX);
+    mov_mr(a, RBX, s->site + ADDEND, RCX);
+    op_rm(a, 0, 0xc6, 0, RBX, offsetof(struct tlb_bank, sites_used)); /* mov byte [..], 1 */
+    put8(a, 1);
+    patch_here(a, first_time);
+    pop(a, RBX);
+    patch(a, jmp(a), s->site_hit);
 }
 
 /* rd, or nothing where it is x0, = [rax], by the opcode of the extending move. */

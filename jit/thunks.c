@@ -13,18 +13,6 @@ const int8_t jit_host_of[33] = {
 static const uint8_t callee_saved[] = {RBP, RBX, R12, R13, R14, R15};
 enum { FRAME_PAD = 8 }; /* with six pushes and the return address: aligned to 16 */
 
-static void push(struct asm_ *a, unsigned r)
-{
-    put_rex(a, 0, 0, 0, r);
-    put8(a, 0x50 | (r & 7));
-}
-
-static void pop(struct asm_ *a, unsigned r)
-{
-    put_rex(a, 0, 0, 0, r);
-    put8(a, 0x58 | (r & 7));
-}
-
 static void load_mapped(struct asm_ *a)
 {
     for (unsigned r = 0; r < 32; r++)

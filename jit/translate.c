@@ -73,7 +73,9 @@ void emit_fallback(struct trans *t, const struct op *op)
 static void write_stubs(struct trans *t)
 {
     for (unsigned i = 0; i < t->stubs_n; i++) {
-        const struct stub *s = &t->stubs[i];
+        struct stub *s = &t->stubs[i];
+        if (s->site)
+            emit_site_miss(t, s);
         for (unsigned k = 0; k < s->from_n; k++)
             patch_here(&t->a, s->from[k]);
         call_fallback(t, s->op);

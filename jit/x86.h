@@ -179,6 +179,18 @@ static inline void mov_mr(struct asm_ *a, unsigned base, int32_t disp, unsigned 
     op_rm(a, W, 0x89, src, base, disp);
 }
 
+static inline void push(struct asm_ *a, unsigned r)
+{
+    put_rex(a, 0, 0, 0, r);
+    put8(a, 0x50 | (r & 7));
+}
+
+static inline void pop(struct asm_ *a, unsigned r)
+{
+    put_rex(a, 0, 0, 0, r);
+    put8(a, 0x58 | (r & 7));
+}
+
 /* The shortest form that gives all 64 bits; changes flags where v is 0. */
 static inline void mov_ri(struct asm_ *a, unsigned dst, uint64_t v)
 {
