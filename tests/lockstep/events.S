@@ -39,6 +39,7 @@ round:
     addi a1, a1, 5
     bltz zero, 2f
     addi a2, a2, 7
+    j 2f
 2:  sw s3, 0(s2)
     beqz zero, 3f
     addi a2, a2, 9

@@ -2,8 +2,8 @@
 /*
  * lockstep: run a program on the interpreter and on the translator and compare them on the way.
  *
- * Exit status 0: they agreed to the end, or to the limit; 1: they did not, and how is printed; 2: it
- * could not run. The chunks' sizes are used in turn, so that the two are compared, and translated
+ * Exit status 0: they agreed to the end, or to the limit; 1: they did not, and how is printed, or the
+ * program says that it failed; 2: it could not run. The chunks' sizes are used in turn, so that the two are compared, and translated
  * code is entered and left by running out of instructions, at ever other places.
  */
 #include "tests/lockstep/lockstep.h"
@@ -195,7 +195,11 @@ static int run(struct lockstep *l, const struct options *o)
             next_ram = l->done + o->ram_each;
         }
     }
-    return lockstep_same_ram(l) ? 0 : differ(l);
+    if (!lockstep_same_ram(l))
+        return differ(l);
+    if (isthmus_exit_code(l->m[0]))
+        printf("the program ended with %d\n", isthmus_exit_code(l->m[0]));
+    return isthmus_exit_code(l->m[0]) != 0;
 }
 
 int main(int argc, char **argv)

@@ -2,16 +2,18 @@
 # SPDX-License-Identifier: MIT
 """The interpreter and the translator in lock-step on many programs: TAP, one case a run.
 
-usage: run.py --build DIR [--events ELF] [--isa ELF]...
+usage: run.py --build DIR --events ELF --smp ELF [--isa ELF]...
 
-Programs: those of tests/isa, interrupts (events.S), random ones of tests/cosim's generator, OpenSBI
-with the reference hypervisor and the demo's guests, and, where ISTHMUS_TEST_KERNEL names a Linux
-kernel (ISTHMUS_TEST_INITRD its initial RAM disk), its boot: of the long tests. Translators with one
-fault each, lockstep_NAME, must be caught.
+Programs: those of tests/isa, interrupts (events.S), code that changes under running harts (smp.S),
+random ones of tests/cosim's generator, OpenSBI with the reference hypervisor and the demo's guests,
+and, where ISTHMUS_TEST_KERNEL names a Linux kernel (ISTHMUS_TEST_INITRD its initial RAM disk), its
+boot: of the long tests. Translators with one fault each, lockstep_NAME, must be caught. What checks
+itself runs on threads, too, and there the map for perf is looked at.
 """
 import argparse
 import concurrent.futures
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -25,6 +27,7 @@ import run as cosim  # noqa: E402
 
 SEEDS = ['srai', 'blt', 'lhu', 'fsub', 'charge', 'event']
 LONG = bool(os.environ.get('TEST_LONG'))
+SMP_HARTS = 4  # as smp.S is assembled for
 BARE = ['--bios', 'none', '--memory', '16', '--must-translate']
 
 
@@ -32,6 +35,7 @@ class Runner:
     def __init__(self, build):
         self.directory = os.path.join(build, 'tests', 'lockstep')
         self.build = build
+        self.isthmus = os.path.join(build, 'isthmus')
         self.timeout = 3600 if LONG else 240
 
     def run(self, arguments, program='lockstep'):
@@ -74,6 +78,45 @@ def bare_cases(runner, programs, events):
             yield runner.agree(f'interrupts, translated after {after}, by {chunk}',
                                BARE + ['--kernel', events, '--translate-after', after,
                                        '--chunk', chunk])
+
+
+def smp_cases(runner, smp):
+    """On four harts, in turns and on threads; a buffer that is full all the time."""
+    kernel = ['--bios', 'none', '--harts', str(SMP_HARTS), '--kernel', smp]
+    for chunk in ('997', '1,7,1000,100003'):
+        for buffer in ('64', '1024'):
+            yield runner.agree(f'changing code, by {chunk}, buffer of {buffer} KiB',
+                               kernel + ['--memory', '16', '--translate-after', '1',
+                                         '--chunk', chunk, '--code-buffer', buffer])
+    for mode in (['--translate-after', '1', '--code-buffer', '64K'], ['--translate-after', '4'],
+                 ['--interpreter']):
+        def case(mode=mode):
+            status, text = runner.run(['run', '--timeout', '60', '--console', 'none'] + kernel + mode,
+                                      runner.isthmus)
+            return 'changing code on threads, ' + ' '.join(mode), status == 0, text
+        yield case
+
+
+MAP_LINE = re.compile(r'[0-9a-f]+ [0-9a-f]+ guest_[0-9a-f]+$')
+
+
+def perf_map_case(runner, events):
+    def case():
+        process = subprocess.Popen([runner.isthmus, 'run', '--bios', 'none', '--kernel', events,
+                                    '--perf-map', '--console', 'none', '--timeout', '60'])
+        process.wait()
+        path = f'/tmp/perf-{process.pid}.map'
+        try:
+            with open(path) as f:
+                lines = f.read().splitlines()
+            os.unlink(path)
+        except OSError as error:
+            return 'the map for perf', False, str(error)
+        wrong = [line for line in lines if not MAP_LINE.match(line)]
+        names = {line.split()[2] for line in lines}
+        ok = not wrong and len(lines) > 5 and any(n.startswith('guest_800000') for n in names)
+        return 'the map for perf', ok and process.returncode == 0, '\n'.join(wrong or lines)
+    return case
 
 
 def random_cases(runner, directory):
@@ -123,12 +166,14 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument('--build', required=True)
     parser.add_argument('--events', required=True)
+    parser.add_argument('--smp', required=True)
     parser.add_argument('--jobs', type=int, default=os.cpu_count())
     parser.add_argument('--isa', nargs='*', default=[])
     options = parser.parse_args()
     runner = Runner(options.build)
     directory = tempfile.mkdtemp(prefix='lockstep-')
     cases = list(system_cases(runner)) + list(bare_cases(runner, options.isa, options.events))
+    cases += list(smp_cases(runner, options.smp)) + [perf_map_case(runner, options.events)]
     cases += list(random_cases(runner, directory))
     cases += [runner.caught(seed, options.isa + [options.events]) for seed in SEEDS]
     failures = 0
