@@ -32,7 +32,15 @@ _isthmus()
         fi
         return
         ;;
-    --harts | --memory | --timeout | --append | --window | --code-buffer | --translate-after)
+    --aia)
+        COMPREPLY=($(compgen -W 'none aplic aplic-imsic' -- "$cur"))
+        return
+        ;;
+    --cpu)
+        COMPREPLY=($(compgen -W 'rv64gch rv64gc' -- "$cur"))
+        return
+        ;;
+    --aia-guests | --harts | --memory | --timeout | --append | --window | --code-buffer | --translate-after)
         return
         ;;
     esac
