@@ -176,6 +176,13 @@ static int take_perf_map(void *target, const char *value)
 static int take_stats(void *target, const char *value)
 {
     ((struct run *)target)->stats = value;
+    ((struct run *)target)->config.count_guests = true;
+    return 0;
+}
+
+static int take_trace(void *target, const char *value)
+{
+    ((struct run *)target)->config.trace = value;
     return 0;
 }
 
@@ -472,6 +479,10 @@ static const struct option_row options[] = {
      take_translate_after},
     {"--perf-map", NULL, "name translated code for perf, in /tmp/perf-PID.map", take_perf_map},
     {"--stats", "FILE", "write counters as JSON at the end", take_stats},
+    {"--trace", "KINDS:FILE",
+     "write a line for each event to FILE (-: stderr); kinds, with commas:\n"
+     "                               exits, switch, ig, irq, mmu",
+     take_trace},
     {"--timeout", "SECONDS", "stop after so long, with exit status 124", take_timeout},
 };
 

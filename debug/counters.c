@@ -87,6 +87,14 @@ static const char *const interrupt_names[64] = {
 };
 enum { EXIT_BY_INTERRUPT = 63 };
 
+const char *counters_cause_name(uint64_t cause)
+{
+    const char *const *names = cause & CAUSE_INTERRUPT ? interrupt_names : exception_names;
+    const char *name = names[cause & 63];
+
+    return name ? name : "other";
+}
+
 /* One hart's counters, or a machine's. */
 struct totals {
     uint64_t instructions;

@@ -11,4 +11,7 @@
 void counters_walk(const struct hart *harts, unsigned n, const uint64_t *retired,
                    void (*each)(void *opaque, const char *name, uint64_t value), void *opaque);
 
+/* The counters' name of a cause (CAUSE_INTERRUPT set for interrupts); "other" where it has none. */
+const char *counters_cause_name(uint64_t cause);
+
 #endif

@@ -4,6 +4,7 @@
  * Readers (harts in their blocks) take no lock; whoever adds a page or a block holds the lock and
  * publishes it with one atomic store.
  */
+#include "hart/breaks.h"
 #include "hart/code.h"
 #include "hart/exec/exec.h"
 
@@ -21,6 +22,7 @@ struct code_chunk {
 struct code_cache {
     const struct isa *isa;
     const struct translator *translator;
+    const struct breaks *breaks; /* NULL: none */
     pthread_mutex_t lock;
     size_t bytes; /* atomic */
     struct code_page *bucket[BUCKETS];
@@ -91,6 +93,11 @@ const struct translator *code_translator(const struct code_cache *c)
     return c->translator;
 }
 
+void code_set_breaks(struct code_cache *c, const struct breaks *b)
+{
+    c->breaks = b;
+}
+
 size_t code_bytes(const struct code_cache *c)
 {
     return __atomic_load_n(&c->bytes, __ATOMIC_RELAXED);
@@ -101,10 +108,12 @@ bool code_translator_full(const struct code_cache *c)
     return c->translator && c->translator->full(c->translator->opaque);
 }
 
-/* What makes a block one that may become hot. */
+/* What makes a block one that may become hot; those with a breakpoint do not. */
 static void make_cold(struct code_cache *c, struct block *b)
 {
     b->native = c->translator->cold;
+    if (b->first == exec_break)
+        return;
     b->heat = 0;
     b->ops[0].fn = exec_warm;
 }
@@ -282,22 +291,26 @@ static bool ends_block(const struct insn *i, bool looks)
 /* Decode from code[at..avail) into ops: instructions up to and with the first that ends a block,
  * at most max, none that does not fit, and behind them a pseudo-op for where the last one runs on.
  * Result: how many instructions; ops has room for max + 1. */
-static unsigned decode_run(const struct isa *isa, const uint8_t *code, unsigned avail, unsigned at,
-                           unsigned max, struct op *ops)
+static unsigned decode_run(const struct code_cache *c, const uint8_t *code, unsigned avail,
+                           unsigned at, unsigned max, unsigned page_off, struct op *ops)
 {
     unsigned n = 0, start = at, branches = 0;
     bool ends = false, looks = false;
 
     while (n < max && !ends && at + 2 <= avail) {
+        bool breaks = c->breaks && breaks_planted(c->breaks, (page_off + at) % PAGE_SIZE);
         struct insn i;
-        isa_decode(isa, fetch(code, avail, at), &i);
-        if (at + i.len > avail)
+
+        isa_decode(c->isa, fetch(code, avail, at), &i);
+        if (at + i.len > avail || (breaks && n > 0))
             break;
         fill_op(&ops[n++], &i, at - start);
+        if (breaks)
+            ops[0].fn = exec_break;
         at += i.len;
         looks = code_looks(&i);
         branches += i.class == CLASS_BRANCH;
-        ends = ends_block(&i, looks) || branches == BLOCK_BRANCHES_MAX;
+        ends = ends_block(&i, looks) || branches == BLOCK_BRANCHES_MAX || breaks;
     }
     for (unsigned k = 0; k < n; k++)
         ops[k].rest = n - k;
@@ -314,7 +327,7 @@ struct block *code_block(struct code_cache *c, struct code_page *page, unsigned 
     b = __atomic_load_n(&page->blocks[off / 2], __ATOMIC_ACQUIRE);
     if (b)
         return b;
-    n = decode_run(c->isa, (const uint8_t *)page->copy, PAGE_SIZE, off, BLOCK_MAX, ops);
+    n = decode_run(c, (const uint8_t *)page->copy, PAGE_SIZE, off, BLOCK_MAX, 0, ops);
     if (n == 0)
         return NULL;
     pthread_mutex_lock(&c->lock);
@@ -332,6 +345,17 @@ struct block *code_block(struct code_cache *c, struct code_page *page, unsigned 
     }
     pthread_mutex_unlock(&c->lock);
     return b;
+}
+
+/* An instruction where a breakpoint is planted: a block of its own. */
+EXEC(break)
+{
+    struct insn in;
+
+    if (!h->stepping && breaks_at(h->code->breaks, &h->xbank->ctx, hart_pc(h, op)))
+        return hart_halt(h, op, HALT_BREAK, hart_pc(h, op));
+    isa_decode(h->isa, op->raw, &in);
+    return exec_of[in.base](h, op);
 }
 
 /* The first op of a block that may become hot. */
@@ -369,12 +393,12 @@ const struct op *code_link(struct hart *h, const struct op *op, uint64_t target)
 }
 
 struct block *code_private_block(struct code_cache *c, const uint8_t *code, unsigned avail,
-                                 unsigned max, void *into)
+                                 unsigned max, unsigned off, void *into)
 {
     struct block *b = into;
 
     b->page = NULL;
-    b->n = decode_run(c->isa, code, avail, 0, max < BLOCK_MAX ? max : BLOCK_MAX, b->ops);
+    b->n = decode_run(c, code, avail, 0, max < BLOCK_MAX ? max : BLOCK_MAX, off, b->ops);
     for (unsigned i = 0; i <= b->n; i++)
         b->ops[i].alone = true;
     return b;

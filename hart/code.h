@@ -60,6 +60,8 @@ struct code_page {
 
 struct code_cache;
 
+struct breaks;
+
 /* NULL: no memory. The translator (NULL: none) outlives the cache. */
 struct code_cache *code_cache_new(const struct isa *isa, const struct translator *translator);
 void code_cache_free(struct code_cache *c);
@@ -73,14 +75,19 @@ struct code_page *code_page_get(struct code_cache *c, uint64_t ppn, const uint8_
 struct block *code_block(struct code_cache *c, struct code_page *page, unsigned off);
 
 /* A block of at most max instructions decoded from the avail bytes at code into the buffer `into`
- * of CODE_PRIVATE_SIZE bytes: not cached, not chained. n is 0 where no instruction fits. */
+ * of CODE_PRIVATE_SIZE bytes: not cached, not chained. n is 0 where no instruction fits. off: where
+ * in its page the code is. */
 enum { CODE_PRIVATE_SIZE = sizeof(struct block) + (BLOCK_MAX + 1) * sizeof(struct op) };
 struct block *code_private_block(struct code_cache *c, const uint8_t *code, unsigned avail,
-                                 unsigned max, void *into);
+                                 unsigned max, unsigned off, void *into);
 
 /* True where the run loop has to look at events and at the context before the next instruction, so
  * that in ends its block: all of CLASS_SYSTEM but accesses to CSRs that have no effects. */
 bool code_looks(const struct insn *in);
+
+/* Plant breakpoints in what is decoded from now on (breaks.h); NULL: none. b stays the caller's. No
+ * hart is in a block; code_collect drops what was decoded before. */
+void code_set_breaks(struct code_cache *c, const struct breaks *b);
 
 /* Bytes held by snapshots and blocks. When they are too many, all harts must leave their blocks and
  * drop their exec TLBs (mmu_drop_exec), and then one caller frees all by code_collect. */

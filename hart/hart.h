@@ -26,6 +26,7 @@ struct op;
 struct code_cache;
 struct window_hart;
 struct imsic;
+struct window_result;
 
 /* One decoded instruction. */
 typedef const struct op *(*exec_fn)(struct hart *h, const struct op *op);
@@ -147,6 +148,24 @@ struct csrs {
     uint64_t mhpmevent[32], hpm_base[32], hpm_seen[32];
 };
 
+/* Who looks on: trace and counts by guest (debug/events.h). */
+struct hart_hooks {
+    /* A trap is about to be taken, to TO_M, TO_HS or TO_VS; the state is as before. */
+    void (*trap)(struct hart *h, const struct trap *t, enum trap_to to);
+    /* V has changed. */
+    void (*switched)(struct hart *h);
+    /* The window instruction op, with the values of rs1, rs2, rs3, has executed so. */
+    void (*window)(struct hart *h, const struct op *op, const uint64_t operands[3],
+                   const struct window_result *result);
+};
+
+/* Why a hart stopped for a debugger, before the instruction at pc. */
+enum hart_halt_why { HALT_NONE, HALT_BREAK, HALT_WATCH };
+struct hart_halt {
+    enum hart_halt_why why;
+    uint64_t va; /* the breakpoint's, or the first watched byte that would be accessed */
+};
+
 struct hart_clock {
     /* Value of the time CSR (10 MHz ticks) as hart h sees it now; h may be NULL. */
     uint64_t (*now)(void *opaque, const struct hart *h);
@@ -202,6 +221,10 @@ struct hart {
     unsigned index;
     void *private_block; /* where run.c decodes what is executed once */
     struct hart_counters counters;
+    struct hart_hooks *hooks; /* NULL: nobody */
+    struct hart_halt halt;    /* the debugger clears it */
+    bool stepping;            /* for a debugger: breakpoints do not count, */
+    bool hold_interrupts;     /* and interrupts wait */
 
     pthread_mutex_t sleep_lock;
     pthread_cond_t sleep;
@@ -297,6 +320,9 @@ const struct op *hart_raise(struct hart *h, const struct op *op, uint64_t cause,
  * va is the address that the instruction named (its offset from fault->va is part of it); v: the access was a virtual one (GVA). */
 const struct op *hart_raise_fault(struct hart *h, const struct op *op, const struct mmu_fault *f,
                                   uint64_t va, bool v);
+/* Stop before op for a debugger: hart_run comes back with HART_STOPPED. Result: NULL. */
+const struct op *hart_halt(struct hart *h, const struct op *op, enum hart_halt_why why,
+                           uint64_t va);
 /* Illegal-instruction or virtual-instruction exception at op, with the instruction in tval. */
 const struct op *hart_illegal(struct hart *h, const struct op *op);
 const struct op *hart_virtual(struct hart *h, const struct op *op);

@@ -9,6 +9,7 @@
 #include "hart/exec/fp.h"
 #include "hart/hart.h"
 #include "hart/hpm.h"
+#include "mmu/watch.h"
 
 #include <string.h>
 
@@ -47,7 +48,8 @@ static const struct op *enter_alone(struct hart *h)
         if (!insn_is_long(half[0]))
             break;
     }
-    b = code_private_block(h->code, (uint8_t *)half, sizeof(half), 1, h->private_block);
+    b = code_private_block(h->code, (uint8_t *)half, sizeof(half), 1, h->pc & (PAGE_SIZE - 1),
+                           h->private_block);
     h->left -= b->n;
     return b->ops;
 }
@@ -92,7 +94,7 @@ static const struct op *enter(struct hart *h)
         return enter_alone(h);
     if (b->n > h->left)
         b = code_private_block(h->code, (const uint8_t *)page->copy + in_page, PAGE_SIZE - in_page,
-                               h->left, h->private_block);
+                               h->left, in_page, h->private_block);
     h->left -= b->n;
     return b->ops;
 }
@@ -122,7 +124,7 @@ static bool attend(struct hart *h, enum hart_stop *stop)
     }
     if (unlikely(h->hpm_watched))
         hpm_look_for_overflow(h);
-    if (h->left > 0)
+    if (h->left > 0 && likely(!h->hold_interrupts))
         interrupt(h);
     if (h->waiting && !hart_wakeup_pending(h)) {
         *stop = HART_WAITING;
@@ -161,6 +163,16 @@ const struct op *hart_raise(struct hart *h, const struct op *op, uint64_t cause,
     h->left += op->rest;
     charge_trap(h);
     hart_take_trap(h, &t);
+    return NULL;
+}
+
+const struct op *hart_halt(struct hart *h, const struct op *op, enum hart_halt_why why,
+                           uint64_t va)
+{
+    h->pc = hart_pc(h, op);
+    h->left += op->rest;
+    h->halt = (struct hart_halt){why, va};
+    __atomic_fetch_or(&h->wait_event, EVENT_STOP, __ATOMIC_RELAXED);
     return NULL;
 }
 
@@ -208,6 +220,8 @@ const struct op *hart_raise_fault(struct hart *h, const struct op *op, const str
 {
     struct trap t = {.cause = f->cause, .tval = f->va, .gpa = f->gpa, .tinst = f->tinst, .gva = v};
 
+    if (unlikely(f->cause == MMU_FAULT_WATCH))
+        return hart_halt(h, op, HALT_WATCH, f->va);
     if (is_guest_page_fault(f->cause) && !t.tinst)
         t.tinst = transformed(h, op, f->va - va);
     h->pc = hart_pc(h, op);

@@ -20,9 +20,10 @@ enum { EXIT_INTERRUPT = 63 }; /* in counters.exits */
 
 static void enter_mode(struct hart *h, unsigned priv, bool v)
 {
+    bool switches = h->v != v;
     uint64_t retired = 0;
 
-    if (h->v != v)
+    if (switches)
         h->counters.world_switches++;
     if (unlikely(h->hpm_filtered))
         retired = hpm_hold(h);
@@ -31,6 +32,8 @@ static void enter_mode(struct hart *h, unsigned priv, bool v)
     if (unlikely(h->hpm_filtered))
         hpm_go_on(h, retired);
     hart_update_context(h);
+    if (unlikely(h->hooks) && switches)
+        h->hooks->switched(h);
 }
 
 /* status with xIE moved to xPIE, or back, as a trap to and a return from level x do. */
@@ -125,6 +128,8 @@ void hart_take_trap(struct hart *h, const struct trap *t)
         h->counters.exceptions[code]++;
     if (h->v && !to_vs)
         h->counters.exits[interrupt ? EXIT_INTERRUPT : code]++;
+    if (unlikely(h->hooks))
+        h->hooks->trap(h, t, to_vs ? TO_VS : to_s ? TO_HS : TO_M);
 
     if (to_vs)
         trap_to_vs(h, t);

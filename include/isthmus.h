@@ -145,6 +145,10 @@ struct isthmus_config {
     uint32_t translate_after; /* translate code that was entered so often, 1 to
                                * ISTHMUS_TRANSLATE_AFTER_MAX times; 0: 16 */
 
+    bool count_guests;        /* count by guest, too: "guests.0xROOT..." of isthmus_counters */
+    const char *trace;        /* "KIND[,KIND]...:FILE": a line an event into FILE ("-": stderr); kinds
+                               * exits, switch, ig, irq, mmu, see docs/debugging.md; NULL: none */
+
     /* Takes messages, one line each without newline. NULL: stderr. */
     void (*log)(void *opaque, enum isthmus_log_level level, const char *text);
     void *log_opaque;
@@ -234,6 +238,16 @@ int isthmus_mem_write(struct isthmus *m, uint64_t pa, const void *from, size_t n
  * is then copied. */
 int isthmus_virt_read(struct isthmus *m, unsigned hart, uint64_t va, void *to, size_t n);
 int isthmus_virt_write(struct isthmus *m, unsigned hart, uint64_t va, const void *from, size_t n);
+
+enum isthmus_access { ISTHMUS_LOAD, ISTHMUS_STORE, ISTHMUS_FETCH };
+
+/* Explain in text[size], of several lines, what an access of that hart to va would meet now: both
+ * stages level by level with each PTE and its address, PMP, and one sentence that says why it fails.
+ * Nothing is changed, A and D bits neither. 16 KiB hold any explanation; more than size is cut off.
+ * Result: 0 where the access is allowed; else the code of the exception (1 to 23); -EINVAL: no such
+ * hart or access, or size is 0. */
+int isthmus_explain(struct isthmus *m, unsigned hart, uint64_t va, enum isthmus_access access,
+                    char *text, size_t size);
 
 /* ---- Console ---- */
 

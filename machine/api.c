@@ -4,6 +4,8 @@
 #include "isthmus.h"
 
 #include "debug/counters.h"
+#include "debug/events.h"
+#include "debug/explain.h"
 #include "hart/csr.h"
 #include "jit/jit.h"
 #include "machine/machine.h"
@@ -277,6 +279,22 @@ int isthmus_virt_write(struct isthmus *isthmus, unsigned hart, uint64_t va, cons
     return 0;
 }
 
+int isthmus_explain(struct isthmus *m, unsigned hart, uint64_t va, enum isthmus_access access,
+                    char *text, size_t size)
+{
+    static const enum mmu_access kinds[] = {
+        [ISTHMUS_LOAD] = MMU_LOAD, [ISTHMUS_STORE] = MMU_STORE, [ISTHMUS_FETCH] = MMU_FETCH};
+    struct hart *h = hart_number(inside(m), hart);
+    struct mmu_ctx ctx;
+    struct text t;
+
+    if (!h || !size || (unsigned)access >= ARRAY_SIZE(kinds))
+        return -EINVAL;
+    ctx = access == ISTHMUS_FETCH ? h->xbank->ctx : h->dbank->ctx;
+    text_init(&t, text, size);
+    return (int)explain(h, &ctx, va, kinds[access], &t);
+}
+
 /* --- Console and counters --- */
 
 size_t isthmus_input(struct isthmus *m, const void *bytes, size_t n)
@@ -305,6 +323,8 @@ void isthmus_counters(struct isthmus *isthmus,
         each(opaque, "translator.bytes", c.bytes);
         each(opaque, "translator.resets", c.resets);
     }
+    if (m->events)
+        events_walk(m->events, each, opaque);
 }
 
 struct wanted {

@@ -2,6 +2,7 @@
 /* Making, wiring and resetting a machine. */
 #include "machine/machine.h"
 
+#include "debug/events.h"
 #include "hart/code.h"
 #include "hart/imsic.h"
 #include "jit/jit.h"
@@ -293,6 +294,7 @@ static int make_core(struct machine *m, const struct isthmus_config *config,
 
 static void free_core(struct machine *m)
 {
+    machine_debug_free(m);
     free_harts(m);
     code_cache_free(m->code);
     jit_free(m->jit);
@@ -337,7 +339,9 @@ static int make(struct machine *m, const struct isthmus_config *config, const st
     make_chips(m);
     err = virtio_slots_init(m, config);
     if (!err) {
-        err = load(m, config);
+        err = machine_debug_init(m, config);
+        if (!err)
+            err = load(m, config);
         if (!err) {
             machine_reset(m);
             return 0;
@@ -436,6 +440,8 @@ void machine_reset(struct machine *m)
     mem_clear_ram(&m->mem);
     images_lay(&m->images, &m->mem);
     clock_turn_end(&m->clock);
+    if (m->events)
+        events_reset(m->events);
     reset_harts(m);
     code_collect(m->code);
     uart_reset(&m->uart);

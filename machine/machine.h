@@ -52,6 +52,7 @@ struct machine {
     struct jit *jit; /* NULL: interpret */
     struct code_cache *code;
     struct window_engine *windows;
+    struct events *events; /* NULL: nobody traces, nor counts by guest */
     struct hart *harts;
     uint64_t *retired_before; /* by hart: instructions retired before the last reset */
 
@@ -110,6 +111,10 @@ int machine_step(struct machine *m, struct hart *h, uint64_t n);
 
 /* Instructions retired by hart h since the machine was made. */
 uint64_t machine_retired(const struct machine *m, unsigned hart);
+
+/* debug.c: trace and counts as config asks. Result: 0, or a negative errno after logging. */
+int machine_debug_init(struct machine *m, const struct isthmus_config *config);
+void machine_debug_free(struct machine *m);
 
 /* boot.c: load the images that config names, and make the device tree and the reset vector. */
 int machine_load(struct machine *m, const struct isthmus_config *config);

@@ -14,6 +14,7 @@
 
 #include "base/clock.h"
 #include "base/thread.h"
+#include "debug/events.h"
 #include "hart/code.h"
 
 #include <errno.h>
@@ -339,6 +340,8 @@ enum isthmus_stop machine_run(struct machine *m, const struct isthmus_limits *li
     for (unsigned i = 0; i < m->harts_n; i++)
         __atomic_fetch_and(&m->harts[i].wait_event, ~(uint32_t)EVENT_STOP, __ATOMIC_SEQ_CST);
     chardev_flush(&m->console);
+    if (m->events)
+        events_flush(m->events);
     chardev_cooked(&m->console);
     m->off = reason == ISTHMUS_STOP_EXIT;
     return ran ? (enum isthmus_stop)reason : ISTHMUS_STOP_ERROR;

@@ -5,6 +5,7 @@
  * (Unprivileged, "Load and Store Instructions"); misaligned ones to devices are access faults.
  */
 #include "mmu/mmu.h"
+#include "mmu/watch.h"
 
 #include <string.h>
 
@@ -17,15 +18,40 @@ static bool access_fault(struct mmu_fault *fault, unsigned cause, uint64_t va)
     return false;
 }
 
-/* Translate and enter. */
+/* Translate an access that missed, and tell who asked for it. */
+static bool translate(struct mmu *mmu, const struct mmu_ctx *ctx, uint64_t va, unsigned size,
+                      enum mmu_access access, struct mmu_page *page, struct mmu_fault *fault)
+{
+    bool ok = mmu_translate(mmu, ctx, va, size, access, page, fault);
+
+    if (unlikely(mmu->hooks))
+        mmu->hooks->missed(mmu->hooks, ctx, va, access, ok ? page : NULL, fault);
+    return ok;
+}
+
+/* Translate and enter; what a debugger watches is not entered. kinds: MMU_LOAD, MMU_STORE, or both
+ * where the access is both. */
+static bool look_up_kinds(struct mmu *mmu, struct tlb_bank *bank, uint64_t va, unsigned size,
+                          enum mmu_access access, unsigned kinds, struct mmu_page *page,
+                          struct mmu_fault *fault)
+{
+    mmu->counters.tlb_misses++;
+    if (!translate(mmu, &bank->ctx, va, size, access, page, fault))
+        return false;
+    if (unlikely(mmu->watches)) {
+        if (watch_meets(mmu->watches, &bank->ctx, va, size, kinds, fault))
+            return false;
+        if (watch_on_page(mmu->watches, &bank->ctx, va))
+            return true;
+    }
+    mmu_enter_data(bank, va, page, access);
+    return true;
+}
+
 static bool look_up(struct mmu *mmu, struct tlb_bank *bank, uint64_t va, unsigned size,
                     enum mmu_access access, struct mmu_page *page, struct mmu_fault *fault)
 {
-    mmu->counters.tlb_misses++;
-    if (!mmu_translate(mmu, &bank->ctx, va, size, access, page, fault))
-        return false;
-    mmu_enter_data(bank, va, page, access);
-    return true;
+    return look_up_kinds(mmu, bank, va, size, access, access, page, fault);
 }
 
 /* Other harts access guest memory at the same time: aligned data is accessed whole, other data
@@ -170,14 +196,16 @@ bool mmu_hlvx(struct mmu *mmu, const struct mmu_ctx *ctx, uint64_t va, unsigned 
     struct mmu_page page;
     uint64_t high = 0;
 
-    if (!mmu_translate(mmu, ctx, va, n, MMU_HLVX, &page, fault))
+    if (!translate(mmu, ctx, va, n, MMU_HLVX, &page, fault))
+        return false;
+    if (unlikely(mmu->watches) && watch_meets(mmu->watches, ctx, va, size, MMU_LOAD, fault))
         return false;
     if (n == size)
         return read_page(mmu, &page, va, size, value, fault);
     if (!page.host)
         return access_fault(fault, LOAD_ACCESS_FAULT, va);
     *value = read_bytes(page.host, n);
-    if (!mmu_translate(mmu, ctx, va + n, size - n, MMU_HLVX, &page, fault))
+    if (!translate(mmu, ctx, va + n, size - n, MMU_HLVX, &page, fault))
         return false;
     if (!page.host)
         return access_fault(fault, LOAD_ACCESS_FAULT, va + n);
@@ -191,7 +219,8 @@ void *mmu_atomic(struct mmu *mmu, struct tlb_bank *bank, uint64_t va, unsigned s
 {
     struct mmu_page page;
 
-    if (!look_up(mmu, bank, va, size, access, &page, fault))
+    if (!look_up_kinds(mmu, bank, va, size, access,
+                       access == MMU_STORE ? MMU_LOAD | MMU_STORE : MMU_LOAD, &page, fault))
         return NULL;
     if (!mem_ram(mmu->mem, page.pa, size)) {
         access_fault(fault, access == MMU_LOAD ? LOAD_ACCESS_FAULT : STORE_ACCESS_FAULT, va);
@@ -204,5 +233,5 @@ bool mmu_fetch(struct mmu *mmu, struct tlb_bank *bank, uint64_t va, struct mmu_p
                struct mmu_fault *fault)
 {
     mmu->counters.tlb_misses++;
-    return mmu_translate(mmu, &bank->ctx, va, 2, MMU_FETCH, page, fault);
+    return translate(mmu, &bank->ctx, va, 2, MMU_FETCH, page, fault);
 }

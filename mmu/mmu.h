@@ -98,6 +98,17 @@ struct mmu_counters {
     uint64_t tlb_misses, walks, gstage_walks, bank_switches, bank_misses, fences;
 };
 
+struct mmu_page;
+struct mmu_fault;
+struct mmu_watches; /* watch.h */
+/* Who wants to know of translations made for accesses that missed the TLB. */
+struct mmu_hooks {
+    /* page is NULL where it failed, with *fault. */
+    void (*missed)(struct mmu_hooks *hooks, const struct mmu_ctx *ctx, uint64_t va,
+                   enum mmu_access access, const struct mmu_page *page,
+                   const struct mmu_fault *fault);
+};
+
 struct gstage_cache; /* GPA page -> host page, see gstage.c */
 
 enum { PMP_ENTRIES = 16 };
@@ -118,6 +129,8 @@ struct mmu {
     uint8_t pmp_entries; /* that exist, up to PMP_ENTRIES */
     bool vadue, vpbmte;  /* henvcfg's (already and-ed with menvcfg's): first stage where V=1 */
     struct mmu_counters counters;
+    const struct mmu_watches *watches; /* NULL: none */
+    struct mmu_hooks *hooks;           /* NULL: nobody */
 };
 
 struct mmu_fault {

@@ -2,6 +2,7 @@
 /* Physical memory protection: 16 entries, grain 4 bytes (Privileged, "Physical Memory
  * Protection"). */
 #include "mmu/mmu.h"
+#include "mmu/walk.h"
 
 #include <string.h>
 
@@ -9,8 +10,8 @@ enum { CFG_R = 1, CFG_W = 2, CFG_X = 4, CFG_A = 3 << 3, CFG_L = 1 << 7 };
 enum { A_OFF = 0, A_TOR = 1 << 3, A_NA4 = 2 << 3, A_NAPOT = 3 << 3 };
 #define ADDR_MASK (BIT(54) - 1)
 
-/* Entry i matches [*lo, *hi); empty where it is off. 56-bit addresses: no sum wraps. */
-static void entry_range(const struct mmu *mmu, unsigned i, uint64_t *lo, uint64_t *hi)
+/* 56-bit addresses: no sum wraps. */
+void pmp_range(const struct mmu *mmu, unsigned i, uint64_t *lo, uint64_t *hi)
 {
     uint64_t addr = mmu->pmpaddr[i], ones;
 
@@ -33,6 +34,17 @@ static void entry_range(const struct mmu *mmu, unsigned i, uint64_t *lo, uint64_
     }
 }
 
+int pmp_entry(const struct mmu *mmu, uint64_t pa, uint64_t size)
+{
+    for (unsigned i = 0; i < mmu->pmp_n; i++) {
+        uint64_t lo, hi;
+        pmp_range(mmu, i, &lo, &hi);
+        if (pa < hi && pa + size > lo)
+            return (int)i;
+    }
+    return -1;
+}
+
 bool pmp_check(const struct mmu *mmu, uint64_t pa, uint64_t size, enum mmu_access access,
                unsigned priv)
 {
@@ -40,7 +52,7 @@ bool pmp_check(const struct mmu *mmu, uint64_t pa, uint64_t size, enum mmu_acces
 
     for (unsigned i = 0; i < mmu->pmp_n; i++) {
         uint64_t lo, hi;
-        entry_range(mmu, i, &lo, &hi);
+        pmp_range(mmu, i, &lo, &hi);
         if (pa >= hi || pa + size <= lo)
             continue;
         /* The lowest entry that matches any byte decides, and must match all of them. */
@@ -57,7 +69,7 @@ bool pmp_uniform(const struct mmu *mmu, uint64_t page)
 {
     for (unsigned i = 0; i < mmu->pmp_n; i++) {
         uint64_t lo, hi;
-        entry_range(mmu, i, &lo, &hi);
+        pmp_range(mmu, i, &lo, &hi);
         if (page >= hi || page + PAGE_SIZE <= lo)
             continue;
         return page >= lo && page + PAGE_SIZE <= hi;

@@ -11,21 +11,7 @@
  */
 #include "mmu/gcache.h"
 #include "mmu/mmu.h"
-
-enum {
-    PTE_V = 1 << 0,
-    PTE_R = 1 << 1,
-    PTE_W = 1 << 2,
-    PTE_X = 1 << 3,
-    PTE_U = 1 << 4,
-    PTE_A = 1 << 6,
-    PTE_D = 1 << 7,
-    PTE_PPN_SHIFT = 10,
-};
-#define PTE_PPN(pte) bits(pte, 53, PTE_PPN_SHIFT)
-#define PTE_RESERVED (UINT64_C(0x7f) << 54)
-#define PTE_PBMT (UINT64_C(3) << 61)
-#define PTE_N (UINT64_C(1) << 63)
+#include "mmu/walk.h"
 
 enum { LEVEL_BITS = 9, NAPOT_SIZE = 65536, NAPOT_PPN = 8 };
 
@@ -39,6 +25,7 @@ struct stage {
     unsigned levels;
     bool gstage;       /* checked as user, faults are guest-page faults, the root is 16 KiB */
     bool guest_tables; /* table addresses are guest-physical: the VS-stage */
+    bool for_pte;      /* the G-stage, of the address of a PTE in the first stage */
     bool user, sum, mxr;
     bool adue, pbmte, svnapot;
 };
@@ -50,9 +37,43 @@ struct request {
     uint64_t va;
     enum mmu_access access;
     struct mmu_fault *fault;
+    struct walk_observer *observer; /* NULL: nobody looks on */
+    bool dry;                       /* change nothing: neither PTEs nor caches */
+    bool peek;                      /* for a debugger: nothing is forbidden */
 };
 
 enum { KIND_ACCESS, KIND_PAGE, KIND_GUEST_PAGE };
+
+/* An event of the stage, for whoever looks on. */
+static struct walk_event event_of(const struct stage *st, enum walk_event_kind kind)
+{
+    return (struct walk_event){.kind = kind,
+                               .gstage = st->gstage,
+                               .for_pte = st->for_pte,
+                               .guest_tables = st->guest_tables,
+                               .user = st->user,
+                               .sum = st->sum,
+                               .mxr = st->mxr,
+                               .levels = st->levels,
+                               .table = st->root};
+}
+
+static void tell(const struct request *rq, const struct walk_event *event)
+{
+    if (unlikely(rq->observer))
+        rq->observer->see(rq->observer, event);
+}
+
+static void tell_reason(const struct request *rq, const struct stage *st, enum walk_reason reason,
+                        enum mmu_access access, uint64_t pte_address)
+{
+    struct walk_event e = event_of(st, WALK_FAILS);
+
+    e.reason = reason;
+    e.access = access;
+    e.pte_address = pte_address;
+    tell(rq, &e);
+}
 
 static bool fail(const struct request *rq, unsigned kind, uint64_t gpa, uint64_t tinst)
 {
@@ -95,20 +116,28 @@ static bool address_in_range(const struct stage *st, uint64_t va)
     return (uint64_t)sign_extend(va, width) == va;
 }
 
-/* Bits and encodings that are reserved (Svnapot, Svpbmt; Privileged, "Sv39"). */
-static bool pte_is_reserved(const struct stage *st, uint64_t pte, unsigned level)
+/* What is wrong with a PTE by itself: V, bits and encodings that are reserved (Svnapot, Svpbmt;
+ * Privileged, "Sv39"). */
+static enum walk_reason malformed(const struct stage *st, uint64_t pte, unsigned level)
 {
     bool leaf = pte & (PTE_R | PTE_X);
 
-    if ((pte & (PTE_R | PTE_W)) == PTE_W || pte & PTE_RESERVED)
-        return true;
+    if (!(pte & PTE_V))
+        return WALK_INVALID;
+    if ((pte & (PTE_R | PTE_W)) == PTE_W)
+        return WALK_W_WITHOUT_R;
+    if (pte & PTE_RESERVED)
+        return WALK_RESERVED_BITS;
+    if (!leaf && pte & (PTE_N | PTE_PBMT | PTE_D | PTE_A | PTE_U))
+        return WALK_POINTER_BITS;
     if (!leaf)
-        return pte & (PTE_N | PTE_PBMT | PTE_D | PTE_A | PTE_U);
+        return level == 0 ? WALK_NO_LEAF : WALK_FINE;
     if (pte & PTE_PBMT && (!st->pbmte || (pte & PTE_PBMT) == PTE_PBMT))
-        return true;
+        return WALK_PBMT;
     if (pte & PTE_N)
-        return !st->svnapot || level != 0 || (PTE_PPN(pte) & 15) != NAPOT_PPN;
-    return PTE_PPN(pte) & (BIT(LEVEL_BITS * level) - 1); /* misaligned superpage */
+        return !st->svnapot || level != 0 || (PTE_PPN(pte) & 15) != NAPOT_PPN ? WALK_NAPOT
+                                                                              : WALK_FINE;
+    return PTE_PPN(pte) & (BIT(LEVEL_BITS * level) - 1) ? WALK_MISALIGNED : WALK_FINE;
 }
 
 static bool gstage_translate(const struct request *rq, uint64_t gpa, enum mmu_access access,
@@ -128,11 +157,12 @@ static uint64_t *pte_at(const struct request *rq, const struct stage *st, uint64
         pa = where.pa;
     }
     host = mem_ram(rq->mmu->mem, pa, 8);
-    if (!host || !pmp_check(rq->mmu, pa, 8, write ? MMU_STORE : MMU_LOAD, PRV_S)) {
-        fail(rq, KIND_ACCESS, 0, 0);
-        return NULL;
-    }
-    return (uint64_t *)host;
+    if (host && (rq->peek || pmp_check(rq->mmu, pa, 8, write ? MMU_STORE : MMU_LOAD, PRV_S)))
+        return (uint64_t *)host;
+    tell_reason(rq, st, host ? WALK_TABLE_PMP : WALK_TABLE_NO_MEMORY,
+                write ? MMU_STORE : MMU_LOAD, pa);
+    fail(rq, KIND_ACCESS, 0, 0);
+    return NULL;
 }
 
 static void make_leaf(const struct stage *st, uint64_t va, uint64_t pte, unsigned level,
@@ -147,58 +177,141 @@ static void make_leaf(const struct stage *st, uint64_t va, uint64_t pte, unsigne
         leaf->allowed &= ~MMU_STORE;
 }
 
+/* The PTE does not do for the access: why. */
+static enum walk_reason unfit(const struct request *rq, const struct stage *st, uint64_t pte,
+                              enum mmu_access access)
+{
+    if (rq->peek)
+        return WALK_FINE;
+    if (!(permissions(st, pte) & access))
+        return WALK_PERMISSION;
+    if (st->adue)
+        return WALK_FINE;
+    if (!(pte & PTE_A))
+        return WALK_A_CLEAR;
+    return access == MMU_STORE && !(pte & PTE_D) ? WALK_D_CLEAR : WALK_FINE;
+}
+
+/* Tell of a PTE; what is wrong with it goes before the end of the walk. */
+static void tell_pte(const struct request *rq, const struct stage *st, enum walk_event_kind kind,
+                     unsigned level, uint64_t pte_address, uint64_t pte, enum mmu_access access,
+                     enum walk_reason reason)
+{
+    struct walk_event e = event_of(st, kind);
+
+    if (likely(!rq->observer))
+        return;
+    e.level = level;
+    e.pte_address = pte_address;
+    e.pte = pte;
+    e.access = access;
+    tell(rq, &e);
+    if (!reason)
+        return;
+    e.kind = WALK_FAILS;
+    e.reason = reason;
+    tell(rq, &e);
+}
+
+static void tell_stage(const struct request *rq, const struct stage *st, uint64_t va,
+                       enum mmu_access access)
+{
+    struct walk_event e = event_of(st, WALK_BEGINS);
+
+    e.address = va;
+    e.access = access;
+    tell(rq, &e);
+}
+
+static void tell_leaf(const struct request *rq, const struct stage *st, const struct leaf *leaf)
+{
+    struct walk_event e = event_of(st, WALK_LEAF);
+
+    e.result = leaf->pa;
+    e.size = leaf->size;
+    tell(rq, &e);
+}
+
+/* Set A, and D for a store, of *pte at host. Result: 1 done, 0 failed, -1 the PTE changed. */
+static int set_a_and_d(const struct request *rq, const struct stage *st, uint64_t pte_pa,
+                       uint64_t *pte, uint64_t need)
+{
+    uint64_t *host = pte_at(rq, st, pte_pa, true);
+
+    if (!host)
+        return 0;
+    if (!rq->dry && !__atomic_compare_exchange_n(host, pte, *pte | need, false, __ATOMIC_SEQ_CST,
+                                                 __ATOMIC_SEQ_CST))
+        return -1;
+    *pte |= need;
+    return 1;
+}
+
 /* Walk one stage for an access of the given kind. */
 static bool walk(const struct request *rq, const struct stage *st, uint64_t va,
                  enum mmu_access access, uint64_t tinst, struct leaf *leaf)
 {
     unsigned kind = st->gstage ? KIND_GUEST_PAGE : KIND_PAGE;
     uint64_t gpa = st->gstage ? va : 0, table, pte = 0, need, pte_pa = 0;
-    uint64_t *host = NULL;
+    enum walk_reason reason = WALK_FINE;
     unsigned level;
+    int set = 1;
 
-    if (!address_in_range(st, va))
+    if (unlikely(rq->observer))
+        tell_stage(rq, st, va, access);
+    if (!address_in_range(st, va)) {
+        tell_reason(rq, st, WALK_OUT_OF_RANGE, access, 0);
         return fail(rq, kind, gpa, tinst);
+    }
 again:
     table = st->root;
     for (level = st->levels; level-- > 0;) {
         unsigned shift = PAGE_SHIFT + LEVEL_BITS * level;
         bool is_root = level == st->levels - 1;
         uint64_t index = va >> shift & (BIT(LEVEL_BITS + (st->gstage && is_root ? 2 : 0)) - 1);
+        uint64_t *host;
 
         pte_pa = table + index * 8;
         host = pte_at(rq, st, pte_pa, false);
         if (!host)
             return false;
         pte = __atomic_load_n(host, __ATOMIC_ACQUIRE);
-        if (!(pte & PTE_V) || pte_is_reserved(st, pte, level))
+        reason = malformed(st, pte, level);
+        if (!reason && pte & (PTE_R | PTE_X))
+            reason = unfit(rq, st, pte, access);
+        tell_pte(rq, st, WALK_PTE, level, pte_pa, pte, access, reason);
+        if (reason)
             return fail(rq, kind, gpa, tinst);
         if (pte & (PTE_R | PTE_X))
             break;
-        if (level == 0)
-            return fail(rq, kind, gpa, tinst);
         table = PTE_PPN(pte) << PAGE_SHIFT;
     }
-    if (!(permissions(st, pte) & access))
-        return fail(rq, kind, gpa, tinst);
     need = access == MMU_STORE ? PTE_A | PTE_D : PTE_A;
-    if ((pte & need) != need) {
-        if (!st->adue)
-            return fail(rq, kind, gpa, tinst);
-        host = pte_at(rq, st, pte_pa, true);
-        if (!host)
-            return false;
-        if (!__atomic_compare_exchange_n(host, &pte, pte | need, false, __ATOMIC_SEQ_CST,
-                                         __ATOMIC_SEQ_CST))
+    if ((pte & need) != need && !rq->peek) {
+        tell_pte(rq, st, WALK_UPDATES, level, pte_pa, pte, access, WALK_FINE);
+        set = set_a_and_d(rq, st, pte_pa, &pte, need);
+        if (set < 0)
             goto again;
-        pte |= need;
+        if (!set)
+            return false;
     }
     make_leaf(st, va, pte, level, leaf);
+    if (unlikely(rq->observer))
+        tell_leaf(rq, st, leaf);
     return true;
 }
 
 static unsigned levels_of(uint64_t atp)
 {
     return ATP_MODE(atp) == ATP_BARE ? 0 : ATP_MODE(atp) - ATP_SV39 + 3;
+}
+
+static void tell_bare(const struct request *rq, const struct stage *st, uint64_t address)
+{
+    struct walk_event e = event_of(st, WALK_BARE);
+
+    e.address = e.result = address;
+    tell(rq, &e);
 }
 
 /* Everything allowed: a stage that is Bare. */
@@ -220,15 +333,19 @@ static bool gstage_translate(const struct request *rq, uint64_t gpa, enum mmu_ac
     struct stage st = {.root = bits(gatp, 43, 2) << (PAGE_SHIFT + 2),
                        .levels = levels_of(gatp),
                        .gstage = true,
+                       .for_pte = implicit,
                        .mxr = !implicit && (rq->ctx->mode & CTX_MXR),
                        .adue = mmu->adue || remote,
                        .pbmte = mmu->pbmte,
                        .svnapot = mmu->svnapot};
 
     if (!st.levels) {
+        tell_bare(rq, &st, gpa);
         identity(gpa, leaf);
         return true;
     }
+    if (unlikely(rq->dry))
+        return walk(rq, &st, gpa, access, tinst, leaf);
     if (remote && mmu->remote_begins) {
         gcache_drop_all(mmu->remote_gcache);
         mmu->remote_begins = false;
@@ -257,10 +374,28 @@ static bool first_stage(const struct request *rq, struct leaf *leaf)
                        .svnapot = rq->mmu->svnapot};
 
     if (!st.levels || (ctx->mode & CTX_PRIV) == PRV_M) {
+        tell_bare(rq, &st, rq->va);
         identity(rq->va, leaf);
         return true;
     }
     return walk(rq, &st, rq->va, rq->access, 0, leaf);
+}
+
+/* The end of all stages, and what is wrong with it. */
+static bool refuse(const struct request *rq, uint64_t pa, unsigned size, enum walk_reason reason)
+{
+    struct walk_event e = {.kind = WALK_PHYSICAL, .access = rq->access, .result = pa};
+
+    if (unlikely(rq->observer)) {
+        e.pmp_entry = pmp_entry(rq->mmu, pa, size);
+        e.memory = mem_readable(rq->mmu->mem, pa, 1);
+        tell(rq, &e);
+        e.kind = WALK_FAILS;
+        e.reason = reason;
+        if (reason)
+            tell(rq, &e);
+    }
+    return reason ? fail(rq, KIND_ACCESS, 0, 0) : true;
 }
 
 /* What PMP and the kind of memory leave of the translation. */
@@ -272,39 +407,74 @@ static bool finish(const struct request *rq, uint64_t pa, unsigned size, struct 
     uint64_t base = pa & PAGE_MASK;
 
     page->pa = pa;
-    if (!pmp_check(mmu, pa, size, physical, priv))
-        return fail(rq, KIND_ACCESS, 0, 0);
+    if (!rq->peek && !pmp_check(mmu, pa, size, physical, priv))
+        return refuse(rq, pa, size, WALK_PMP);
     page->host = (uint8_t *)mem_readable(mmu->mem, pa, 1);
     page->whole = page->host && pmp_uniform(mmu, base);
     if (page->host && !mem_ram(mmu->mem, pa, 1)) {
         if (rq->access == MMU_STORE)
-            return fail(rq, KIND_ACCESS, 0, 0);
+            return refuse(rq, pa, size, WALK_READ_ONLY);
         page->allowed &= ~MMU_STORE;
     }
     if (rq->access == MMU_FETCH && !page->host)
-        return fail(rq, KIND_ACCESS, 0, 0);
+        return refuse(rq, pa, size, WALK_NO_CODE);
     if (page->whole)
         for (unsigned a = MMU_LOAD; a <= MMU_FETCH; a <<= 1)
             if (page->allowed & a && !pmp_check(mmu, base, PAGE_SIZE, a, priv))
                 page->allowed &= ~a;
-    return true;
+    return unlikely(rq->observer) ? refuse(rq, pa, size, WALK_FINE) : true;
+}
+
+static bool translate(const struct request *rq, unsigned size, struct mmu_page *page)
+{
+    struct leaf first, second;
+
+    if (!first_stage(rq, &first))
+        return false;
+    second = first;
+    if (rq->ctx->mode & CTX_V && !gstage_translate(rq, first.pa, rq->access, 0, &second))
+        return false;
+    page->gpa = first.pa;
+    page->size = first.size;
+    page->gsize = second.size;
+    page->allowed = first.allowed & second.allowed & (MMU_LOAD | MMU_STORE | MMU_FETCH);
+    return finish(rq, second.pa, size, page);
 }
 
 bool mmu_translate(struct mmu *mmu, const struct mmu_ctx *ctx, uint64_t va, unsigned size,
                    enum mmu_access access, struct mmu_page *page, struct mmu_fault *fault)
 {
     struct request rq = {.mmu = mmu, .ctx = ctx, .va = va, .access = access, .fault = fault};
-    struct leaf first, second;
 
     mmu->counters.walks++;
-    if (!first_stage(&rq, &first))
-        return false;
-    second = first;
-    if (ctx->mode & CTX_V && !gstage_translate(&rq, first.pa, access, 0, &second))
-        return false;
-    page->gpa = first.pa;
-    page->size = first.size;
-    page->gsize = second.size;
-    page->allowed = first.allowed & second.allowed & (MMU_LOAD | MMU_STORE | MMU_FETCH);
-    return finish(&rq, second.pa, size, page);
+    return translate(&rq, size, page);
+}
+
+bool mmu_explain(struct mmu *mmu, const struct mmu_ctx *ctx, uint64_t va, unsigned size,
+                 enum mmu_access access, struct walk_observer *o, struct mmu_page *page,
+                 struct mmu_fault *fault)
+{
+    struct request rq = {.mmu = mmu,
+                         .ctx = ctx,
+                         .va = va,
+                         .access = access,
+                         .fault = fault,
+                         .observer = o,
+                         .dry = true};
+
+    return translate(&rq, size, page);
+}
+
+bool mmu_peek(struct mmu *mmu, const struct mmu_ctx *ctx, uint64_t va, struct mmu_page *page)
+{
+    struct mmu_fault fault;
+    struct request rq = {.mmu = mmu,
+                         .ctx = ctx,
+                         .va = va,
+                         .access = MMU_LOAD,
+                         .fault = &fault,
+                         .dry = true,
+                         .peek = true};
+
+    return translate(&rq, 1, page);
 }

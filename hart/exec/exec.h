@@ -56,6 +56,7 @@
 #include "isa/insn.def"
 /* Pseudo-ops: a reserved encoding; the end of a block that runs on. */
 EXEC(illegal);
+EXEC(break);      /* where a debugger planted a breakpoint */
 EXEC(warm);       /* the first op of a block that may become hot */
 EXEC(block_end);  /* to the next block of the page, by its link */
 EXEC(block_exit); /* the context may have changed: look the next block up */

@@ -22,13 +22,24 @@ static const struct op *retire(struct hart *h, const struct op *op, struct windo
     }
 }
 
+static void tell(struct hart *h, const struct op *op, const struct window_result *result)
+{
+    const uint64_t operands[3] = {RS1, RS2, RS3};
+
+    h->hooks->window(h, op, operands, result);
+}
+
 #define WINDOW(id, ...)                                                                            \
     EXEC(id)                                                                                       \
     {                                                                                              \
         struct window_caller by = hart_window_caller(h);                                           \
+        struct window_result result;                                                               \
                                                                                                    \
         mmu_begin_remote(&h->mmu);                                                                 \
-        return retire(h, op, __VA_ARGS__);                                                         \
+        result = __VA_ARGS__;                                                                      \
+        if (unlikely(h->hooks))                                                                    \
+            tell(h, op, &result);                                                                  \
+        return retire(h, op, result);                                                              \
     }
 
 WINDOW(ig_put, window_put(h->window, &by, RS1, RS2, RS3))

@@ -400,6 +400,25 @@ static void virtual_memory_is_seen_as_the_hart_sees_it(void **state)
     isthmus_free(m);
 }
 
+static void an_access_is_explained(void **state)
+{
+    struct heard h;
+    struct isthmus *m = MACHINE(&h, loop, true, 1);
+    char text[512], little[8];
+
+    (void)state;
+    assert_int_equal(isthmus_explain(m, 0, RAM + 8, ISTHMUS_STORE, text, sizeof(text)), 0);
+    assert_non_null(strstr(text, "The store is allowed: va 0x80000008 is pa 0x80000008."));
+    assert_int_equal(isthmus_explain(m, 0, 0x10, ISTHMUS_FETCH, text, sizeof(text)), 1);
+    assert_non_null(strstr(text, "fails with instruction access fault (1): "));
+    assert_int_equal(isthmus_explain(m, 0, RAM, ISTHMUS_LOAD, little, sizeof(little)), 0);
+    assert_string_equal(little, "load at");
+    assert_int_equal(isthmus_explain(m, 0, RAM, ISTHMUS_LOAD, text, 0), -EINVAL);
+    assert_int_equal(isthmus_explain(m, 1, RAM, ISTHMUS_LOAD, text, sizeof(text)), -EINVAL);
+    assert_int_equal(isthmus_explain(m, 0, RAM, 3, text, sizeof(text)), -EINVAL);
+    isthmus_free(m);
+}
+
 static void code_that_is_written_is_the_code_that_runs(void **state)
 {
     struct heard h;
@@ -454,6 +473,7 @@ int main(void)
         cmocka_unit_test(typed_input_comes_back_and_a_hook_may_stop),
         cmocka_unit_test(registers_have_names_and_rules),
         cmocka_unit_test(virtual_memory_is_seen_as_the_hart_sees_it),
+        cmocka_unit_test(an_access_is_explained),
         cmocka_unit_test(code_that_is_written_is_the_code_that_runs),
         cmocka_unit_test(instructions_are_disassembled),
     };
