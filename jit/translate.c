@@ -247,22 +247,17 @@ bool jit_supported(void)
 }
 
 /* The same memory twice: written through one view, executed through the other, so that no page is
- * ever both. */
+ * ever both. It is anonymous: only there perf looks into its map of names. */
 static int map_buffer(struct jit *jit)
 {
-    int fd = memfd_create("isthmus-code", MFD_CLOEXEC), err = 0;
-
-    if (fd < 0 || ftruncate(fd, (off_t)jit->size))
-        err = -errno;
-    if (!err) {
-        jit->write = mmap(NULL, jit->size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-        jit->exec = mmap(NULL, jit->size, PROT_READ | PROT_EXEC, MAP_SHARED, fd, 0);
-        if (jit->write == MAP_FAILED || jit->exec == MAP_FAILED)
-            err = -errno;
-    }
-    if (fd >= 0)
-        close(fd);
-    return err;
+    jit->write = mmap(NULL, jit->size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (jit->write == MAP_FAILED)
+        return -errno;
+    /* Of length 0: a second view of shared pages (mremap(2)). */
+    jit->exec = mremap(jit->write, 0, jit->size, MREMAP_MAYMOVE);
+    if (jit->exec == MAP_FAILED || mprotect(jit->exec, jit->size, PROT_READ | PROT_EXEC))
+        return -errno;
+    return 0;
 }
 
 static void open_perf_map(struct jit *jit)
@@ -273,6 +268,9 @@ static void open_perf_map(struct jit *jit)
     jit->perf_map = fopen(path, "we");
     if (!jit->perf_map)
         log_warn(jit->log, "cannot write %s: %s", path, strerror(errno));
+    else
+        fprintf(jit->perf_map, "%lx %lx isthmus_thunks\n", (unsigned long)(uintptr_t)jit->exec,
+                (unsigned long)jit->code_start);
 }
 
 struct jit *jit_new(const struct isa *isa, const struct jit_options *options,
