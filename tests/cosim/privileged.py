@@ -370,8 +370,8 @@ class Guest(Program):
 def random_delegation(rng, to_vs=False):
     """For medeleg or hedeleg: never EBREAK; the faults of loads and of stores alike (see run.py)."""
     bits = rng.getrandbits(16) & 0x1107
-    for pair in (1 << 4 | 1 << 6, 1 << 5 | 1 << 7, 1 << 13 | 1 << 15):
-        bits |= rng.choice([0, pair])
+    for alike in (1 << 4 | 1 << 6, 1 << 5 | 1 << 7 | 1 << 13 | 1 << 15):
+        bits |= rng.choice([0, alike])
     if not to_vs:
         return bits
     # QEMU 7.2 takes one from the causes 2, 6 and 10 on the way to VS, as from interrupts.

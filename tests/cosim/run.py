@@ -21,6 +21,10 @@ import gen          # noqa: E402
 import privileged   # noqa: E402
 
 QEMU_CPU = 'rv64,h=true,sstc=true,svinval=true,svnapot=true,svpbmt=true'
+# The same instruction set as QEMU_CPU's, so that an encoding is illegal on both or on none.
+CPU = 'rv64gch,-zabha,-zacas,-zawrs,-zicbom,-zicbop,-zicboz,-zicond,-zfa,-zfh,-zfhmin,-sscofpmf'
+# Ways to run isthmus; each must agree with QEMU.
+VARIANTS = {'interpreter': ['--interpreter'], 'translator': ['--translate-after', '1']}
 CC = ['riscv64-linux-gnu-gcc', '-march=rv64gc', '-mabi=lp64d',
       '-Wa,-march=rv64gch_zba_zbb_zbc_zbs_svinval', '-mcmodel=medany', '-O1', '-mno-relax',
       '-ffreestanding', '-nostdlib', '-static', '-fno-pic', '-no-pie', '-fno-stack-protector',
@@ -55,14 +59,10 @@ def on_qemu(elf, options):
                       'stdio'], options.timeout)
 
 
-# The same programs on the interpreter and on the translator, with all that is run translated.
-MODES = {'isthmus, translating': ['--translate-after', '1'],
-         'isthmus, interpreting': ['--interpreter']}
-
-
-def on_isthmus(elf, mode, options):
-    return output_of([options.isthmus, 'run', '--bios', 'none', '--kernel', elf, '--memory', '128M',
-                      '--console', 'stdio'] + MODES[mode] + options.extra, options.timeout)
+def on_isthmus(elf, options, variant):
+    return output_of([options.isthmus, 'run', '--cpu', CPU, '--bios', 'none', '--kernel', elf,
+                      '--memory', '128M', '--console', 'stdio'] + VARIANTS[variant] +
+                     options.extra, options.timeout)
 
 
 def split_fields(line):
@@ -86,7 +86,8 @@ MPV = {'status': 1 << 39, 'extra': 1 << 7}
 
 
 def amo_as_load(ours, theirs):
-    return (ours, theirs) in {('6', '4'), ('7', '5'), ('f', 'd'), ('17', '15'), ('17', '5')}
+    return (ours, theirs) in {('6', '4'), ('7', '5'), ('f', 'd'), ('17', '15'), ('17', '5'),
+                              ('f', '5')}
 
 
 def allowed(name, ours, theirs, record, insn):
@@ -168,6 +169,11 @@ def flat(elf):
         return f.read()
 
 
+def save(directory, file, lines):
+    with open(os.path.join(directory, file), 'w') as f:
+        f.write('\n'.join(lines) + '\n')
+
+
 def run_batch(family, seeds, options):
     """Returns (name, difference or None)."""
     name = f'{family} {seeds[0]}..{seeds[-1]}'
@@ -177,16 +183,15 @@ def run_batch(family, seeds, options):
         theirs = on_qemu(elf, options)
         if theirs[-2:] != ['E', 'exit status 0']:
             return name, 'QEMU did not finish: ' + ' / '.join(theirs[-3:])
-        texts = {mode: on_isthmus(elf, mode, options)
-                 for mode in MODES if not options.qemu_only}
         if options.keep:
-            for file, lines in list(texts.items()) + [('qemu', theirs)]:
-                with open(os.path.join(directory, file.replace(', ', '-') + '.txt'), 'w') as f:
-                    f.write('\n'.join(lines) + '\n')
-        for mode, ours in texts.items():
+            save(directory, 'qemu.txt', theirs)
+        for variant in () if options.qemu_only else options.variant or VARIANTS:
+            ours = on_isthmus(elf, options, variant)
+            if options.keep:
+                save(directory, f'{variant}.txt', ours)
             difference = describe(ours, theirs, flat(elf))
             if difference:
-                return name, f'{mode}: {difference}'
+                return name, f'{variant}, {difference}'
         return name, None
     finally:
         if not options.keep:
@@ -198,6 +203,7 @@ def main():
     parser.add_argument('--isthmus', default='build/isthmus')
     parser.add_argument('--extra', action='append', default=[], help='option for isthmus run')
     parser.add_argument('--family', action='append', choices=FAMILIES)
+    parser.add_argument('--variant', action='append', choices=VARIANTS)
     parser.add_argument('--seeds', default=None, metavar='FIRST:COUNT')
     parser.add_argument('--batch', type=int, default=40, help='programs an image')
     parser.add_argument('--jobs', type=int, default=os.cpu_count())
