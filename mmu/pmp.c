@@ -19,6 +19,8 @@ void pmp_range(const struct mmu *mmu, unsigned i, uint64_t *lo, uint64_t *hi)
     case A_TOR:
         *lo = i ? mmu->pmpaddr[i - 1] << 2 : 0;
         *hi = addr << 2;
+        if (*lo >= *hi) /* matches nothing, nor does it refuse an access that spans it */
+            *lo = *hi = 0;
         break;
     case A_NA4:
         *lo = addr << 2;
