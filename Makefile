@@ -26,12 +26,12 @@ demo: all
 	$(BUILD)/isthmus demo
 
 ## make test       set up, build, run all tests (T=NAMES: only these); last line: N passed, ...
-test: all
-	@python3 tests/run.py --build $(BUILD) $(T)
+test: all fuzz
+	@python3 tests/run.py --build $(BUILD) --build build-fuzz:fuzz $(T)
 
 ## make test-long  the same with long runs: more seeds, longer fuzzing
-test-long: all
-	@python3 tests/run.py --long --build $(BUILD) $(T)
+test-long: all fuzz
+	@python3 tests/run.py --long --build $(BUILD) --build build-fuzz:fuzz $(T)
 
 # The fuzz targets need clang's runtime; without it the runner reports them as skipped.
 fuzz: setup

@@ -1,0 +1,63 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Runs one fuzz target for a while, from starting points that get past the first checks.
+
+usage: run.py TARGET NAME [CORPUS]
+
+10 seconds, or FUZZ_SECONDS, or ten minutes with TEST_LONG=1. Without CORPUS what is found is thrown
+away, but for an input that crashes: that one is left in the working directory.
+"""
+import os
+import struct
+import subprocess
+import sys
+import tempfile
+
+
+def small_elf():
+    """An RV64 executable of one segment, with the symbols tohost and fromhost."""
+    code = bytes.fromhex('73005010') * 4
+    strings = b'\0tohost\0fromhost\0.strtab\0.symtab\0'
+    symbols = bytes(24) + b''.join(
+        struct.pack('<IBBHQQ', name, 0x10, 0, 1, 0x80001000 + 64 * i, 8)
+        for i, name in enumerate((1, 8)))
+    at_code = 64 + 56
+    at_strings = at_code + len(code)
+    at_symbols = at_strings + len(strings)
+    at_sections = at_symbols + len(symbols)
+    header = b'\x7fELF\x02\x01\x01' + bytes(9) + struct.pack(
+        '<HHIQQQIHHHHHH', 2, 243, 1, 0x80000000, 64, at_sections, 5, 64, 56, 1, 64, 3, 1)
+    segment = struct.pack('<IIQQQQQQ', 1, 5, at_code, 0x80000000, 0x80000000, len(code), 8192, 4096)
+    sections = bytes(64)
+    sections += struct.pack('<IIQQQQIIQQ', 17, 3, 0, 0, at_strings, len(strings), 0, 0, 1, 0)
+    sections += struct.pack('<IIQQQQIIQQ', 25, 2, 0, 0, at_symbols, len(symbols), 1, 1, 8, 24)
+    return header + segment + code + strings + symbols + sections
+
+
+def linux_image():
+    """The header of a RISC-V Linux Image."""
+    return (struct.pack('<IIQQQIIQQ', 0x6f, 0, 0x200000, 0x3000, 0, 2, 0, 0, 0x5643534952) +
+            b'RSC\x05' + bytes(4096))
+
+
+SEEDS = {
+    'image': {'elf': small_elf(), 'linux': linux_image(), 'raw': bytes(64)},
+    'decode': {'words': bytes(8) + bytes.fromhex('3305b500735010c093050000af26b520')},
+    'walk': {'zeros': bytes(400)},
+}
+
+
+def main():
+    target, name = sys.argv[1:3]
+    seconds = os.environ.get('FUZZ_SECONDS') or ('600' if os.environ.get('TEST_LONG') else '10')
+    with tempfile.TemporaryDirectory(prefix='corpus-') as directory:
+        for seed, content in SEEDS.get(name, {}).items():
+            with open(os.path.join(directory, seed), 'wb') as f:
+                f.write(content)
+        corpus = sys.argv[3:] + [directory]
+        return subprocess.run([target, f'-max_total_time={seconds}', '-max_len=8192',
+                               '-print_final_stats=1'] + corpus).returncode
+
+
+if __name__ == '__main__':
+    sys.exit(main())
