@@ -72,6 +72,21 @@ static void translate(struct world *w, const uint8_t *d)
         abort();
 }
 
+static uint64_t near_by(uint64_t pte, unsigned page)
+{
+    return (pte & ~(UINT64_C(0xfffffffffff) << 10)) | ((WALK_BASE >> 12) + page) << 10;
+}
+
+/* The first eight pages full of PTEs made from one number. */
+static void fill_tables(struct world *w, uint64_t x)
+{
+    for (unsigned i = 0; i < 8 * 512; i++) {
+        x = x * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+        uint64_t pte = walk_pte(x ^ x >> 29, x >> 40);
+        ((uint64_t *)w->mem.ram)[i] = x >> 60 & 3 ? near_by(pte, x >> 50 & 7) : pte;
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     enum { TRANSLATION = 12, ENTRY = 12 };
@@ -86,6 +101,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     w->mmu.pbmte = data[0] & 2;
     w->mmu.vadue = data[0] & 4 && w->mmu.adue;
     w->mmu.vpbmte = data[0] & 8 && w->mmu.pbmte;
+    if (data[0] & 0x80) {
+        uint64_t seed;
+        memcpy(&seed, data + size - 8, 8);
+        fill_tables(w, seed);
+    }
     const uint8_t *translations = data + 1;
     data += 1 + 4 * TRANSLATION;
     size -= 1 + 4 * TRANSLATION;
@@ -96,8 +116,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         memcpy(&random, data + 4, 8);
         uint64_t pte = walk_pte(random, data[2]);
         if (data[3] & 1) /* close by, so that tables are found */
-            pte = (pte & ~(UINT64_C(0xfffffffffff) << 10)) |
-                  ((WALK_BASE >> 12) + (data[3] >> 1 & 7)) << 10;
+            pte = near_by(pte, data[3] >> 1 & 7);
         ((uint64_t *)w->mem.ram)[at] = pte;
     }
     memcpy(w->copy, w->mem.ram, WALK_RAM);

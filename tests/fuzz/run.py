@@ -8,6 +8,7 @@ usage: run.py TARGET NAME [CORPUS]
 away, but for an input that crashes: that one is left in the working directory.
 """
 import os
+import random
 import struct
 import subprocess
 import sys
@@ -43,7 +44,8 @@ def linux_image():
 SEEDS = {
     'image': {'elf': small_elf(), 'linux': linux_image(), 'raw': bytes(64)},
     'decode': {'words': bytes(8) + bytes.fromhex('3305b500735010c093050000af26b520')},
-    'walk': {'zeros': bytes(400)},
+    'walk': {f'{i}': bytes([0x8f]) + random.Random(i).randbytes(56 + 12 * (i % 20))
+             for i in range(100)},
 }
 
 

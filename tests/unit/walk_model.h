@@ -102,7 +102,8 @@ static inline struct model_answer model_stage(const struct model *m, const struc
         if (!n && ppn & ((UINT64_C(1) << 9 * i) - 1))
             return no;
         bool sum = ctx->mode & CTX_SUM, user = g || (ctx->mode & CTX_PRIV) == PRV_U;
-        bool mxr = ctx->mode & CTX_MXR || (!g && ctx->mode & CTX_VMXR);
+        /* For explicit loads alone: not for reading the tables of a guest. */
+        bool mxr = !implicit && (ctx->mode & CTX_MXR || (!g && ctx->mode & CTX_VMXR));
         if (user ? !u : u && (!sum || access == MMU_FETCH))
             return no;
         if (access == MMU_LOAD ? !r && !(mxr && x)
