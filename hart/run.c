@@ -196,6 +196,7 @@ static uint64_t transformed(const struct hart *h, const struct op *op, uint64_t 
     case FMT_FS:
         t = isa_row(i.base)->match | (uint64_t)i.rs2 << 20;
         break;
+    case FMT_CBO:
     case FMT_LR:
     case FMT_AMO:
     case FMT_HLV:

@@ -255,6 +255,29 @@ TEST(menvcfg_has_the_cbo_fields)
     csr_write(MENVCFG, 0);
 }
 
+/* The transformed instruction has the operation and funct3, and no register (CMO, "Hypervisor
+ * Extension"); the block's address is not aligned for it. */
+TEST(cbo_guest_page_faults_are_transformed)
+{
+    u64 *g = table_new(1), gpa = 0x40000000;
+
+    for (u64 at = 0x80000000; at < 0x80400000; at += 0x200000)
+        map(g, SV39, at, at, 1, PTE_LEAF | PTE_U);
+    csr_write(MENVCFG, CBIE | CBCFE | CBZE);
+    csr_write(HENVCFG, CBIE | CBCFE | CBZE);
+    csr_write(VSATP, 0);
+    csr_write(HGATP, gatp_value(g, SV39, 1));
+    fence_all();
+    for (int i = 0; i < 5; i++) {
+        if (i == 3)
+            continue;
+        CHECK_EQ(run_insn(VS, CBO_INSN(i), gpa + 77, 0), STORE_GUEST_PAGE);
+        CHECK_EQ(m_trap.tval, gpa + 77);
+        CHECK_EQ(m_trap.tval2, (gpa + 77) >> 2);
+        CHECK_EQ(m_trap.tinst, CBO_INSN(i) & ~(31u << 15));
+    }
+}
+
 TEST(wrs_ends)
 {
     asm volatile(".word 0x00d00073; .word 0x01d00073");
