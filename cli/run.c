@@ -259,7 +259,7 @@ static int take_guest(void *target, const char *value)
     int status = 0;
 
     if (r->config.guests_n == ISTHMUS_GUESTS_MAX)
-        return usage("--guest", value, "fewer guests");
+        return usage("--guest", value, "256 guests at most");
     g->image = next_item(&list);
     if (!*g->image)
         return usage("--guest", value, "the file of an image first");
@@ -303,7 +303,7 @@ static int take_window(void *target, const char *value)
     char *rights = next_item(&list), *size = next_item(&list), *user = next_item(&list);
 
     if (r->config.windows_n == WINDOWS_MAX)
-        return usage("--window", value, "fewer windows");
+        return usage("--window", value, "4096 windows at most");
     if (!colon || colon == ends || !colon[1])
         return usage("--window", value, "OWNER:PEER first, two names of guests");
     *colon = 0;
