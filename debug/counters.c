@@ -83,7 +83,7 @@ static const char *const interrupt_names[64] = {
     [IRQ_SSI] = "supervisor_software", [IRQ_VSSI] = "vs_software", [IRQ_MSI] = "machine_software",
     [IRQ_STI] = "supervisor_timer",    [IRQ_VSTI] = "vs_timer",    [IRQ_MTI] = "machine_timer",
     [IRQ_SEI] = "supervisor_external", [IRQ_VSEI] = "vs_external", [IRQ_MEI] = "machine_external",
-    [IRQ_SGEI] = "supervisor_guest_external",
+    [IRQ_SGEI] = "supervisor_guest_external", [IRQ_LCOF] = "counter_overflow",
 };
 enum { EXIT_BY_INTERRUPT = 63 };
 

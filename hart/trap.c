@@ -113,7 +113,7 @@ void hart_take_trap(struct hart *h, const struct trap *t)
 {
     const struct csrs *c = &h->csr;
     bool interrupt = t->cause & CAUSE_INTERRUPT;
-    uint64_t code = t->cause & 63;
+    uint64_t code = min_u64(t->cause & ~CAUSE_INTERRUPT, 63); /* what hvictl names may be more */
     bool to_s = h->priv < PRV_M && ((interrupt ? c->mideleg : c->medeleg) >> code & 1);
     bool to_vs = to_s && h->v && ((interrupt ? c->hideleg : c->hedeleg) >> code & 1);
     bool gva = t->gva || (h->v && !interrupt && (ADDRESS_FAULTS >> code & 1));
