@@ -61,6 +61,7 @@ void hart_update_context(struct hart *h)
     uint64_t mstatus = h->csr.mstatus;
     struct mmu_ctx ctx = fetch_context(h, h->priv, h->v);
     uint32_t data = data_bits(h, h->priv, h->v);
+    const struct tlb_bank *before = h->xbank;
 
     h->xbank = h->dbank = mmu_bank(&h->mmu, &ctx);
     if (mstatus & MSTATUS_MPRV) {
@@ -71,6 +72,8 @@ void hart_update_context(struct hart *h)
         ctx.mode |= data;
         h->dbank = mmu_bank(&h->mmu, &ctx);
     }
+
+    h->mmu.counters.bank_switches += h->xbank != before;
 
     h->fp_on = fs_of(mstatus) != FS_OFF && (!h->v || fs_of(h->csr.vsstatus) != FS_OFF);
     h->fp_dirty = fs_of(mstatus) == FS_DIRTY && (!h->v || fs_of(h->csr.vsstatus) == FS_DIRTY);

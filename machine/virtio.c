@@ -12,13 +12,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Put a device that was just made into the next slot; NULL: it could not be made. */
-static int add(struct machine *m, struct virtio *v, int err)
+/* Put a device that was just made into the next slot; NULL: it could not be made, and *err says
+ * why (a pointer: the call that makes v, and sets it, is an argument, too). */
+static int add(struct machine *m, struct virtio *v, const int *err)
 {
     struct virtio_slots *s = &m->virtio;
 
     if (!v)
-        return err;
+        return *err;
     if (s->n == VIRTIO_SLOTS) {
         log_error(&m->log, "too many disks and other devices; the board has %d virtio slots, and "
                            "one is the entropy device's", VIRTIO_SLOTS);
@@ -42,7 +43,7 @@ static int add_disks(struct machine *m, const struct isthmus_config *config,
             .queues = m->harts_n < BLK_QUEUES_MAX ? m->harts_n : BLK_QUEUES_MAX,
             .number = i,
         };
-        err = add(m, blk_new(&blk, setup, &err), err);
+        err = add(m, blk_new(&blk, setup, &err), &err);
     }
     return err;
 }
@@ -86,7 +87,7 @@ static int add_net(struct machine *m, const struct isthmus_net *net,
     if (!b)
         return err;
     return add(m, virtio_net_new(b, memcmp(net->mac, none, MAC_BYTES) ? net->mac : mac, setup, &err),
-               err);
+               &err);
 }
 
 int virtio_slots_init(struct machine *m, const struct isthmus_config *config)
@@ -101,9 +102,9 @@ int virtio_slots_init(struct machine *m, const struct isthmus_config *config)
     if (!err)
         err = add_net(m, &config->net, &setup);
     if (!err && config->share)
-        err = add(m, virtio_p9_new(config->share, "share", &setup, &err), err);
+        err = add(m, virtio_p9_new(config->share, "share", &setup, &err), &err);
     if (!err)
-        err = add(m, entropy_new(m->deterministic, &setup, &err), err);
+        err = add(m, entropy_new(m->deterministic, &setup, &err), &err);
     if (err) {
         virtio_slots_free(m);
         return err;

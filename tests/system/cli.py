@@ -167,6 +167,10 @@ def missing_and_wrong_files_exit_with_1_and_name_the_file(b):
     expect(b.run("run", "--guest", f"{program},initrd=/nowhere/x"), 1, "/nowhere/x")
     expect(b.run("demo", "--file", "/nowhere/x"), 1, "/nowhere/x")
     expect(b.run("disasm", "/nowhere/x"), 1, "/nowhere/x")
+    for option in ("--disk", "--share"):
+        expect(b.run("run", "--timeout", "5", option, "/nowhere/x"), 1, "/nowhere/x",
+               "No such file")
+    expect(b.run("run", "--timeout", "5", "--disk", b.folder), 1, b.folder, "directory")
     big = b.write("big", b"x" * (3 << 20))
     expect(b.run("run", "--memory", "2M", "--bios", "none", "--kernel", big), 1, big, "2 MiB")
     gz = b.write("zipped", b"\x1f\x8b" + bytes(100))

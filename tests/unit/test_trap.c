@@ -486,6 +486,21 @@ static void sum_and_mxr_are_of_the_level_that_translates(void **state)
     assert_int_equal(h->dbank->ctx.mode, PRV_S | CTX_V | CTX_SUM);
 }
 
+static void switches_of_bank_are_counted(void **state)
+{
+    struct hart *h = hart_of(state);
+    const uint64_t *n = &h->mmu.counters.bank_switches, before = *n;
+
+    enter(h, VS);
+    enter(h, VS);
+    assert_int_equal(*n, before + 1);
+    poke(h, CSR_vsatp, UINT64_C(8) << 60 | UINT64_C(1) << 44 | RAM >> 12);
+    assert_int_equal(*n, before + 2);
+    poke(h, CSR_vsatp, 0);
+    enter(h, M);
+    assert_int_equal(*n, before + 4);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -513,6 +528,7 @@ int main(void)
         TEST(vm_accesses_go_through_the_guests_translation),
         TEST(mprv_moves_loads_and_stores_only),
         TEST(sum_and_mxr_are_of_the_level_that_translates),
+        TEST(switches_of_bank_are_counted),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
