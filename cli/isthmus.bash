@@ -18,8 +18,16 @@ _isthmus()
         COMPREPLY+=($(compgen -W none -- "$cur"))
         return
         ;;
-    --kernel | --initrd | --stats | --file | --guest)
+    --kernel | --initrd | --stats | --file | --guest | --disk)
         _filedir
+        return
+        ;;
+    --share)
+        _filedir -d
+        return
+        ;;
+    --net)
+        COMPREPLY=($(compgen -W 'user tap,ifname= none' -- "$cur"))
         return
         ;;
     --console)
