@@ -16,6 +16,7 @@ enum { EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_TIMEOUT = 124 };
 
 /* argv[0] is the subcommand's name. Result: the exit status. */
 int cmd_run(int argc, char **argv);
+int cmd_boot(int argc, char **argv);
 int cmd_bench(int argc, char **argv);
 int cmd_demo(int argc, char **argv);
 int cmd_disasm(int argc, char **argv);

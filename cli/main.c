@@ -13,6 +13,7 @@ static const struct {
     const char *help;
 } commands[] = {
     {"run", cmd_run, "run a machine"},
+    {"boot", cmd_boot, "boot a stock Debian"},
     {"demo", cmd_demo, "boot three guests; one copies out of another's memory"},
     {"bench", cmd_bench, "measure the machine"},
     {"disasm", cmd_disasm, "disassemble a file or instruction words"},

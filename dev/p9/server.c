@@ -92,9 +92,12 @@ void p9_server_free(struct p9_server *s)
 
 /* --- Pieces of messages --- */
 
+/* The fid that the message names next, or NULL. */
 static struct fid *get_fid(struct p9_server *s, struct p9_reader *in)
 {
-    return fid_find(&s->fids, (uint32_t)p9_get(in, 4));
+    uint32_t number = (uint32_t)p9_get(in, 4);
+
+    return in->bad ? NULL : fid_find(&s->fids, number);
 }
 
 /* Path of a name in the directory that dir names. */
