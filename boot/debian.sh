@@ -208,6 +208,10 @@ echo '/dev/vda / ext4 defaults 0 1' >/etc/fstab
 mkdir -p /etc/systemd/network
 printf '[Match]\nName=e*\n[Network]\nDHCP=yes\n' >/etc/systemd/network/ethernet.network
 echo 'nameserver 10.0.2.3' >/etc/resolv.conf
+# On a busy host the machine is slow, and udev tells of the console late.
+mkdir -p /etc/systemd/system.conf.d
+printf '[Manager]\nDefaultDeviceTimeoutSec=600\nDefaultTimeoutStartSec=600\n' \
+    >/etc/systemd/system.conf.d/patience.conf
 systemctl enable systemd-networkd
 systemctl disable systemd-networkd-wait-online || true
 echo 'debian: log in as root, no password is asked' >>/etc/issue
