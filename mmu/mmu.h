@@ -88,9 +88,10 @@ struct tlb_bank {
     uint16_t data_listed[TLB_LISTED], exec_listed[TLB_LISTED];
     uint64_t used;       /* mmu.tick when last made current: the victim is the oldest */
     bool gpa_large;      /* has pieces of a G-stage superpage */
-    unsigned large_n;    /* regions below in use; TLB_LARGE + 1: more than fit */
+    unsigned large_n;
     struct {
-        uint64_t base, size; /* a first-stage superpage or NAPOT range that it has pieces of */
+        uint64_t first, last; /* addresses between which there are first-stage superpages or NAPOT
+                                 ranges that it has pieces of, and perhaps other pages */
     } large[TLB_LARGE];
 };
 

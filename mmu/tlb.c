@@ -11,6 +11,7 @@
 #include <string.h>
 
 enum { PROBES = 8 };
+#define LARGE_GAP (UINT64_C(64) << 20)
 
 static void drop_sites(struct tlb_bank *b)
 {
@@ -147,31 +148,41 @@ struct tlb_bank *mmu_bank(struct mmu *mmu, const struct mmu_ctx *ctx)
     return b;
 }
 
-/* Remember that the bank has pieces of a page of `size` bytes around va. */
+/* Addresses between [first, last] and range i, 0 where they touch. */
+static uint64_t gap(const struct tlb_bank *b, unsigned i, uint64_t first, uint64_t last)
+{
+    if (first > b->large[i].last)
+        return first - b->large[i].last - 1;
+    return last < b->large[i].first ? b->large[i].first - last - 1 : 0;
+}
+
+/* Remember that the bank has pieces of a page of `size` bytes around va: in the nearest range,
+ * unless that is far off and there is room for another. */
 static void note_large(struct tlb_bank *b, uint64_t va, uint64_t size)
 {
-    uint64_t base = va & -size;
+    uint64_t first = va & -size, last = first + size - 1;
+    unsigned nearest = 0;
 
     if (size <= PAGE_SIZE || (ATP_MODE(b->ctx.atp) == ATP_BARE))
         return;
-    for (unsigned i = 0; i < b->large_n && i < TLB_LARGE; i++)
-        if (b->large[i].base == base && b->large[i].size == size)
-            return;
-    if (b->large_n < TLB_LARGE) {
-        b->large[b->large_n].base = base;
-        b->large[b->large_n].size = size;
-        b->large_n++;
-    } else {
-        b->large_n = TLB_LARGE + 1; /* more than can be told apart */
+    for (unsigned i = 1; i < b->large_n; i++)
+        if (gap(b, i, first, last) < gap(b, nearest, first, last))
+            nearest = i;
+    if (b->large_n < TLB_LARGE && (!b->large_n || gap(b, nearest, first, last) > LARGE_GAP)) {
+        nearest = b->large_n++;
+        b->large[nearest].first = first;
+        b->large[nearest].last = last;
     }
+    if (first < b->large[nearest].first)
+        b->large[nearest].first = first;
+    if (last > b->large[nearest].last)
+        b->large[nearest].last = last;
 }
 
 static bool in_large(const struct tlb_bank *b, uint64_t va)
 {
-    if (b->large_n > TLB_LARGE)
-        return true;
     for (unsigned i = 0; i < b->large_n; i++)
-        if (va - b->large[i].base < b->large[i].size)
+        if (va >= b->large[i].first && va <= b->large[i].last)
             return true;
     return false;
 }
