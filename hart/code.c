@@ -148,18 +148,42 @@ void code_untranslate(struct code_cache *c)
     pthread_mutex_unlock(&c->lock);
 }
 
-/* Guest memory changes under us: copy and compare it by relaxed doubleword loads. */
-static bool same_bytes(const uint64_t *copy, const uint64_t *host)
+/* --- Snapshots, by lines of 64 bytes. Guest memory changes under us: it is copied and compared by
+ * relaxed doubleword loads. --- */
+
+enum { LINE_BYTES = 64, LINE_WORDS = LINE_BYTES / 8 };
+
+static bool same_line(const uint64_t *copy, const uint64_t *host)
 {
     uint64_t diff = 0;
 
-    for (unsigned i = 0; i < PAGE_SIZE / 8; i += 8) {
-        for (unsigned j = i; j < i + 8; j++)
-            diff |= copy[j] ^ __atomic_load_n(&host[j], __ATOMIC_RELAXED);
-        if (diff)
+    for (unsigned i = 0; i < LINE_WORDS; i++)
+        diff |= copy[i] ^ __atomic_load_n(&host[i], __ATOMIC_RELAXED);
+    return !diff;
+}
+
+/* True where what was decoded of the page still stands in memory. */
+static bool is_current(const struct code_page *p)
+{
+    for (uint64_t lines = p->lines; lines; lines &= lines - 1) {
+        unsigned at = (unsigned)__builtin_ctzll(lines) * LINE_WORDS;
+        if (!same_line(&p->copy[at], &p->host[at]))
             return false;
     }
     return true;
+}
+
+/* Take the lines of bytes [off, end) into the snapshot, as far as they are not there. Decoding
+ * behind FENCE.I what nobody decoded before reads memory as it is now, as a fetch may. */
+static void take_lines(struct code_page *p, unsigned off, unsigned end)
+{
+    for (unsigned line = off / LINE_BYTES; line * LINE_BYTES < end; line++) {
+        if (p->lines & BIT(line))
+            continue;
+        for (unsigned i = line * LINE_WORDS; i < (line + 1) * LINE_WORDS; i++)
+            p->copy[i] = __atomic_load_n(&p->host[i], __ATOMIC_RELAXED);
+        p->lines |= BIT(line);
+    }
 }
 
 static struct code_page *page_new(struct code_cache *c, uint64_t ppn, const uint64_t *host)
@@ -169,15 +193,13 @@ static struct code_page *page_new(struct code_cache *c, uint64_t ppn, const uint
     if (!p)
         return NULL;
     p->ppn = ppn;
-    for (unsigned i = 0; i < PAGE_SIZE / 8; i++)
-        p->copy[i] = __atomic_load_n(&host[i], __ATOMIC_RELAXED);
+    p->host = host;
     __atomic_fetch_add(&c->bytes, sizeof(*p), __ATOMIC_RELAXED);
     return p;
 }
 
 struct code_page *code_page_get(struct code_cache *c, uint64_t ppn, const uint8_t *host)
 {
-    const uint64_t *words = (const uint64_t *)host;
     struct code_page **at, *p;
 
     pthread_mutex_lock(&c->lock);
@@ -185,8 +207,8 @@ struct code_page *code_page_get(struct code_cache *c, uint64_t ppn, const uint8_
     while (*at && (*at)->ppn != ppn)
         at = &(*at)->next;
     p = *at;
-    if (!p || !same_bytes(p->copy, words)) {
-        struct code_page *fresh = page_new(c, ppn, words);
+    if (!p || !is_current(p)) {
+        struct code_page *fresh = page_new(c, ppn, (const uint64_t *)host);
         if (fresh && p) {
             fresh->next = p->next;
             p->next = c->retired;
@@ -318,31 +340,38 @@ static unsigned decode_run(const struct code_cache *c, const uint8_t *code, unsi
     return n;
 }
 
-struct block *code_block(struct code_cache *c, struct code_page *page, unsigned off)
+/* Decode the block at off of the page. The lock is held. */
+static struct block *decode_block(struct code_cache *c, struct code_page *page, unsigned off)
 {
+    unsigned end = min_u64(off + 4 * BLOCK_MAX, PAGE_SIZE), n;
     struct op ops[BLOCK_MAX + 1];
     struct block *b;
-    unsigned n;
 
-    b = __atomic_load_n(&page->blocks[off / 2], __ATOMIC_ACQUIRE);
+    take_lines(page, off, end);
+    n = decode_run(c, (const uint8_t *)page->copy, end, off, BLOCK_MAX, 0, ops);
+    b = n ? chunk_alloc(c, page, block_size(n)) : NULL;
+    if (!b)
+        return NULL;
+    *b = (struct block){.page = page, .off = off, .n = n, .first = ops[0].fn};
+    memcpy(b->ops, ops, (n + 1) * sizeof(struct op));
+    if (c->translator) {
+        b->cache = c;
+        make_cold(c, b);
+    }
+    __atomic_store_n(&page->blocks[off / 2], b, __ATOMIC_RELEASE);
+    return b;
+}
+
+struct block *code_block(struct code_cache *c, struct code_page *page, unsigned off)
+{
+    struct block *b = __atomic_load_n(&page->blocks[off / 2], __ATOMIC_ACQUIRE);
+
     if (b)
         return b;
-    n = decode_run(c, (const uint8_t *)page->copy, PAGE_SIZE, off, BLOCK_MAX, 0, ops);
-    if (n == 0)
-        return NULL;
     pthread_mutex_lock(&c->lock);
     b = __atomic_load_n(&page->blocks[off / 2], __ATOMIC_RELAXED);
     if (!b)
-        b = chunk_alloc(c, page, block_size(n));
-    if (b && !page->blocks[off / 2]) {
-        *b = (struct block){.page = page, .off = off, .n = n, .first = ops[0].fn};
-        memcpy(b->ops, ops, (n + 1) * sizeof(struct op));
-        if (c->translator) {
-            b->cache = c;
-            make_cold(c, b);
-        }
-        __atomic_store_n(&page->blocks[off / 2], b, __ATOMIC_RELEASE);
-    }
+        b = decode_block(c, page, off);
     pthread_mutex_unlock(&c->lock);
     return b;
 }

@@ -2,11 +2,11 @@
 /*
  * Decoded code: blocks of a physical page, shared by all harts of a machine.
  *
- * A code_page is an immutable snapshot: the 4096 bytes of a physical page as they were when some
- * hart first fetched from it, and the blocks decoded from that copy as they are reached. A hart
- * reaches it through its exec TLB (mmu.h), which plays the part of the hart's instruction cache:
- * FENCE.I and every change of translation drop exec entries, and whoever fills one compares the
- * snapshot with memory and makes a new code_page where the bytes differ. So stores to code need
+ * A code_page is a snapshot: the lines of a physical page as they were when some hart first decoded
+ * from them, and the blocks decoded from that copy as they are reached. A hart reaches it through
+ * its exec TLB (mmu.h), which plays the part of the hart's instruction cache: FENCE.I and every
+ * change of translation drop exec entries, and whoever fills one compares the snapshot's lines with
+ * memory and makes a new code_page where they differ. So stores to code need
  * no trap and no broadcast, and harts see changed code exactly when the manual lets them rely on
  * it (Unprivileged, "Zifencei"). An old snapshot stays until no hart can be in it: see
  * code_collect.
@@ -52,7 +52,9 @@ struct translator {
 struct code_chunk;
 struct code_page {
     struct block *blocks[PAGE_SIZE / 2]; /* atomic: by halfword offset; NULL: not decoded yet */
-    uint64_t copy[PAGE_SIZE / 8];        /* the snapshot */
+    uint64_t copy[PAGE_SIZE / 8];        /* the snapshot: of the lines that were decoded from */
+    uint64_t lines;                      /* which these are, a bit for 64 bytes */
+    const uint64_t *host;                /* the page in memory */
     uint64_t ppn;
     struct code_page *next;   /* in the cache's bucket */
     struct code_chunk *chunk; /* where its blocks are */
