@@ -141,13 +141,21 @@ AMOCAS(amocas_h, uint16_t, int16_t)
 
 typedef unsigned __int128 u128;
 
-/* A compare-and-swap of 16 bytes. */
-#if defined(__x86_64__)
-__attribute__((target("cx16")))
-#endif
+/* A compare-and-swap of 16 bytes; what was there. On x86-64 compilers do not take it for granted,
+ * and would call a library that there may not be. */
 static u128 swap_pair(u128 *p, u128 expected, u128 value)
 {
+#ifdef __x86_64__
+    uint64_t low = (uint64_t)expected, high = (uint64_t)(expected >> 64);
+
+    __asm__ volatile("lock cmpxchg16b %0"
+                     : "+m"(*p), "+a"(low), "+d"(high)
+                     : "b"((uint64_t)value), "c"((uint64_t)(value >> 64))
+                     : "cc", "memory");
+    return (u128)high << 64 | low;
+#else
     return __sync_val_compare_and_swap(p, expected, value);
+#endif
 }
 
 static u128 pair(const struct hart *h, unsigned r)

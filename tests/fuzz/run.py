@@ -46,6 +46,7 @@ SEEDS = {
     'decode': {'words': bytes(8) + bytes.fromhex('3305b500735010c093050000af26b520')},
     'walk': {f'{i}': bytes([0x8f]) + random.Random(i).randbytes(56 + 12 * (i % 20))
              for i in range(100)},
+    'jit': {f'{i}': bytes([i]) + random.Random(i).randbytes(71 + 12 * i) for i in range(64)},
 }
 
 

@@ -28,7 +28,7 @@ import run as cosim  # noqa: E402
 SEEDS = ['srai', 'blt', 'lhu', 'fsub', 'charge', 'event']
 LONG = bool(os.environ.get('TEST_LONG'))
 SMP_HARTS = 4  # as smp.S is assembled for
-BARE = ['--bios', 'none', '--memory', '16', '--must-translate']
+BARE = ['--bios', 'none', '--memory', '128', '--must-translate']
 
 
 class Runner:
