@@ -497,7 +497,7 @@ TEST(one_piece_has_a_bound)
     alias_of[VU] = 0;
     u64 bound = does(VS, query, -1UL, IGQ_MAX_PIECE, 0);
     CHECK_EQ(bound, IG_MAX_PIECE);
-    u64 n = does(VS, get, 0x200000000, 0x87000000, transfer(1 << 20));
+    u64 n = does(VS, get, 0x200000000, 0x80800000, transfer(1 << 20));
     CHECK(n > 0 && n <= bound);
 }
 
