@@ -26,13 +26,28 @@ enum {
     IDC = 0x4000,
     ARRAY_BYTES = 0x80, /* of setip and so on */
 };
-enum { IDELIVERY = 0x00, IFORCE = 0x04, ITHRESHOLD = 0x08, TOPI = 0x18, CLAIMI = 0x1c, IDC_SIZE = 32 };
+enum {
+    IDELIVERY = 0x00,
+    IFORCE = 0x04,
+    ITHRESHOLD = 0x08,
+    TOPI = 0x18,
+    CLAIMI = 0x1c,
+    IDC_SIZE = 32
+};
 
 #define DOMAINCFG_READ 0x80000000u
 #define DOMAINCFG_IE (1u << 8)
 #define DOMAINCFG_DM (1u << 2)
 #define SOURCECFG_D (1u << 10)
-enum { SM_MASK = 7, SM_INACTIVE = 0, SM_DETACHED = 1, SM_EDGE1 = 4, SM_EDGE0, SM_LEVEL1, SM_LEVEL0 };
+enum {
+    SM_MASK = 7,
+    SM_INACTIVE = 0,
+    SM_DETACHED = 1,
+    SM_EDGE1 = 4,
+    SM_EDGE0,
+    SM_LEVEL1,
+    SM_LEVEL0
+};
 
 #define TARGET_HART_SHIFT 18
 #define TARGET_DIRECT 0xfffc00ffu /* Hart Index, IPRIO */
@@ -158,8 +173,7 @@ static void send(struct aplic_domain *d, uint32_t target)
     unsigned guest = d->level == APLIC_S ? (unsigned)bits(target, 17, 12) : 0;
     struct aplic *a = d->aplic;
 
-    a->sink.msi(a->sink.opaque, msi_address(d, target >> TARGET_HART_SHIFT, guest),
-                target & 0x7ff);
+    a->sink.msi(a->sink.opaque, msi_address(d, target >> TARGET_HART_SHIFT, guest), target & 0x7ff);
 }
 
 /* Forward what is pending and enabled; it is pending no longer. */

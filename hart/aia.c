@@ -13,10 +13,10 @@
 
 /* Default order ("Default priority order"). Interrupts that are not in it come last. */
 static const uint8_t order[] = {
-    47,      23,      46,      45,       22,       44,       43,       21,       42,
-    41,      20,      40,      IRQ_MEI,  IRQ_MSI,  IRQ_MTI,  IRQ_SEI,  IRQ_SSI,  IRQ_STI,
-    IRQ_SGEI, IRQ_VSEI, IRQ_VSSI, IRQ_VSTI, IRQ_LCOF, 39,    19,       38,       37,
-    18,      36,      35,      17,       34,       33,       16,       32,
+    47,       23,       46,       45,       22,       44,      43,      21,      42,
+    41,       20,       40,       IRQ_MEI,  IRQ_MSI,  IRQ_MTI, IRQ_SEI, IRQ_SSI, IRQ_STI,
+    IRQ_SGEI, IRQ_VSEI, IRQ_VSSI, IRQ_VSTI, IRQ_LCOF, 39,      19,      38,      37,
+    18,       36,       35,       17,       34,       33,      16,      32,
 };
 enum { SOFTWARE_PRIORITY = 256, LOWEST_PRIORITY = 255, BEHIND_ALL = 0xffff, VS_SHIFT = 1 };
 
@@ -148,16 +148,14 @@ uint64_t aia_mtopi(const struct hart *h, const struct aia_pending *p)
 {
     if (!p->m)
         return 0;
-    return report(
-        first(p->m, IRQ_MEI, external_priority(h, IMSIC_M, IRQ_MEI), h->csr.miprio));
+    return report(first(p->m, IRQ_MEI, external_priority(h, IMSIC_M, IRQ_MEI), h->csr.miprio));
 }
 
 uint64_t aia_stopi(const struct hart *h, const struct aia_pending *p)
 {
     if (!p->hs)
         return 0;
-    return report(
-        first(p->hs, IRQ_SEI, external_priority(h, IMSIC_S, IRQ_SEI), h->csr.siprio));
+    return report(first(p->hs, IRQ_SEI, external_priority(h, IMSIC_S, IRQ_SEI), h->csr.siprio));
 }
 
 bool aia_has_guest_file(const struct hart *h)
@@ -187,8 +185,7 @@ static void vs_priorities(const struct hart *h, uint8_t *numbers)
     for (unsigned i = 0; i < 64; i++)
         numbers[i] = 0;
     for (unsigned i = 0; i < 16; i++)
-        numbers[byte_of[i]] =
-            (uint8_t)((i < 8 ? h->csr.hviprio1 : h->csr.hviprio2) >> 8 * (i % 8));
+        numbers[byte_of[i]] = (uint8_t)((i < 8 ? h->csr.hviprio1 : h->csr.hviprio2) >> 8 * (i % 8));
 }
 
 /* Of SEI and what hvictl names, DPR says which comes first by default. */
@@ -294,7 +291,8 @@ CSR_GET(hvictl)
 
 CSR_SET(hvictl)
 {
-    h->csr.hvictl = w->value & (HVICTL_VTI | HVICTL_IID | HVICTL_DPR | HVICTL_IPRIOM | HVICTL_IPRIO);
+    h->csr.hvictl =
+        w->value & (HVICTL_VTI | HVICTL_IID | HVICTL_DPR | HVICTL_IPRIOM | HVICTL_IPRIO);
     virtual_changed(h);
 }
 

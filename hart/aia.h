@@ -12,8 +12,8 @@
 /* Pending and enabled interrupts, by the level at which they are taken. */
 struct aia_pending {
     uint64_t m, hs;
-    uint64_t vs;    /* as VS level numbers them; of no account where injected, but for SEI */
-    bool injected;  /* hvictl names an interrupt for VS level */
+    uint64_t vs;   /* as VS level numbers them; of no account where injected, but for SEI */
+    bool injected; /* hvictl names an interrupt for VS level */
 };
 
 /* Registers as S-level sees them: sip and sie, whether bits alias mip and mie or not. */

@@ -195,8 +195,9 @@ static int take_limit(struct cpu *cpu, struct item key, struct item value, char 
         *((uint8_t *)cpu + limits[i].offset) = (uint8_t)v;
         return 0;
     }
-    return refuse(why, size, "%.*s: no such limit; expected sv, asidlen, vmidlen, geilen, pmp or "
-                             "htinst",
+    return refuse(why, size,
+                  "%.*s: no such limit; expected sv, asidlen, vmidlen, geilen, pmp or "
+                  "htinst",
                   (int)key.n, key.text);
 }
 

@@ -39,9 +39,10 @@ static inline bool cpu_has(const struct cpu *cpu, enum insn_ext ext)
 /* All there is, but for Smaia and Ssaia, which come with their interrupt controllers. */
 void cpu_default(struct cpu *cpu);
 
-/* Apply text, "BASE[,[+-]EXT|LIMIT=N]...", to *cpu, from left to right: BASE is rv64gch or rv64gc; an extension with + or alone is added with those it needs, with - taken away with those
- * that need it. aia: the base includes Smaia and Ssaia. Limits: sv (39, 48, 57), asidlen, vmidlen, geilen, pmp; htinst=zero|on.
- * Result: 0; or -EINVAL with one line in why, and *cpu undefined. */
+/* Apply text, "BASE[,[+-]EXT|LIMIT=N]...", to *cpu, from left to right: BASE is rv64gch or rv64gc;
+ * an extension with + or alone is added with those it needs, with - taken away with those that need
+ * it. aia: the base includes Smaia and Ssaia. Limits: sv (39, 48, 57), asidlen, vmidlen, geilen,
+ * pmp; htinst=zero|on. Result: 0; or -EINVAL with one line in why, and *cpu undefined. */
 int cpu_parse(struct cpu *cpu, const char *text, bool aia, char *why, size_t size);
 
 /* Add the extension and those that it needs. */

@@ -34,8 +34,8 @@ int machine_choose_aia(const struct isthmus_config *config, const struct log *lo
     return 0;
 }
 
-/* Smaia and Ssaia come with an APLIC or IMSIC, unless text says otherwise; interrupt files cannot be
- * reached without. */
+/* Smaia and Ssaia come with an APLIC or IMSIC, unless text says otherwise; interrupt files cannot
+ * be reached without. */
 static int choose_cpu(const char *text, const char *aia, struct cpu *cpu, char *why, size_t size)
 {
     bool any = aia && strcmp(aia, "none"), imsic = aia && !strcmp(aia, "aplic-imsic");

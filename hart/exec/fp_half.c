@@ -37,8 +37,8 @@ HALF(fnmadd_h, fp_soft_fma(&fp_half, A ^ SIGN, B, C ^ SIGN, rm, FLAGS))
 
 HALF(fcvt_h_s, fp_soft_convert(&fp_half, &fp_single, fp_bits_s(h, op->rs1), rm, FLAGS))
 HALF(fcvt_h_d, fp_soft_convert(&fp_half, &fp_double, fp_bits_d(h, op->rs1), rm, FLAGS))
-ROUNDED(fcvt_s_h, fp_put_bits_s(h, op->rd,
-                                (uint32_t)fp_soft_convert(&fp_single, &fp_half, A, rm, FLAGS)))
+ROUNDED(fcvt_s_h,
+        fp_put_bits_s(h, op->rd, (uint32_t)fp_soft_convert(&fp_single, &fp_half, A, rm, FLAGS)))
 ROUNDED(fcvt_d_h, fp_put_bits_d(h, op->rd, fp_soft_convert(&fp_double, &fp_half, A, rm, FLAGS)))
 
 static uint64_t from_signed(int64_t v, unsigned rm, uint8_t *flags)
@@ -65,8 +65,7 @@ TO_INT(fcvt_lu_h, int64_t, 0, UINT64_MAX)
     EXEC(id)                                                                                       \
     {                                                                                              \
         FP_CHANGES;                                                                                \
-        fp_put_bits_h(h, op->rd,                                                                   \
-                      (uint16_t)fp_soft_select(&fp_half, A, B, greater, false, FLAGS));            \
+        fp_put_bits_h(h, op->rd, (uint16_t)fp_soft_select(&fp_half, A, B, greater, false, FLAGS)); \
         NEXT;                                                                                      \
     }
 

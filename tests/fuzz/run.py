@@ -42,6 +42,8 @@ def linux_image():
 
 
 SEEDS = {
+    'aplic': {f'{i}': random.Random(i).randbytes(512) for i in range(100)},
+    'cpu': {'all': b'0rv64gch,-svadu,vmidlen=0,asidlen=0,geilen=0,htinst=zero,sv=39,+smaia'},
     'image': {'elf': small_elf(), 'linux': linux_image(), 'raw': bytes(64)},
     'decode': {'words': bytes(8) + bytes.fromhex('3305b500735010c093050000af26b520')},
     'walk': {f'{i}': bytes([0x8f]) + random.Random(i).randbytes(56 + 12 * (i % 20))

@@ -5,8 +5,18 @@
 #define MENVCFG 0x30a
 enum { CBIE = 3 << 4, CBCFE = 1 << 6, CBZE = 1 << 7, BLOCK = 64 };
 
-static const u64 values[] = {0, 1, 0x7f, 0x80, 0xff, 0x7fff, 0x8000, 0xffff, 0x80000000,
-                             0x123456789abcdef0, 0xffffffffffffffff, 0x8000000000000000};
+static const u64 values[] = {0,
+                             1,
+                             0x7f,
+                             0x80,
+                             0xff,
+                             0x7fff,
+                             0x8000,
+                             0xffff,
+                             0x80000000,
+                             0x123456789abcdef0,
+                             0xffffffffffffffff,
+                             0x8000000000000000};
 #define VALUES (int)(sizeof values / sizeof *values)
 
 /* ---- Zicond ---- */

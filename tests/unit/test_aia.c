@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The Advanced Interrupt Architecture: a hart's CSRs with and without interrupt files, the order of
- * interrupts, virtual interrupts, the APLIC in both delivery modes; and Sscofpmf, whose interrupt is
- * the first local one.
+ * interrupts, virtual interrupts, the APLIC in both delivery modes; and Sscofpmf, whose interrupt
+ * is the first local one.
  */
 #include "dev/aplic.h"
 #include "hart/aia.h"
@@ -82,9 +82,9 @@ static void open_file(struct hart *h, unsigned select_csr)
 static void nothing_of_it_is_there_without_smaia(void **state)
 {
     static const uint16_t numbers[] = {
-        CSR_mvien,  CSR_mvip,  CSR_miselect, CSR_mireg,    CSR_mtopei,    CSR_mtopi,  CSR_siselect,
-        CSR_sireg,  CSR_stopei, CSR_stopi,   CSR_hvien,    CSR_hvictl,    CSR_hviprio1, CSR_hviprio2,
-        CSR_vsireg, CSR_vstopei, CSR_vstopi, CSR_vsiselect};
+        CSR_mvien,    CSR_mvip,     CSR_miselect, CSR_mireg,   CSR_mtopei, CSR_mtopi,
+        CSR_siselect, CSR_sireg,    CSR_stopei,   CSR_stopi,   CSR_hvien,  CSR_hvictl,
+        CSR_hviprio1, CSR_hviprio2, CSR_vsireg,   CSR_vstopei, CSR_vstopi, CSR_vsiselect};
     struct hart *h = hart_of(state);
 
     poke(h, CSR_mstateen0, UINT64_MAX);

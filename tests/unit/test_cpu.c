@@ -69,11 +69,27 @@ static void what_is_needed_comes_and_goes_along(void **state)
 static void bad_text_is_refused_with_a_reason(void **state)
 {
     static const char *const bad[] = {
-        "",           "rv32gc",          "rv64gch,",         "rv64gch,bogus",   "rv64gch,-bogus",
-        "rv64gch,-i", "rv64gch,-c",      "rv64gch,-zicsr",   "rv64gch,vmidlen", "rv64gch,vmidlen=",
-        "rv64gch,pmp=17", "rv64gch,vmidlen=15", "rv64gch,asidlen=-1", "rv64gch,geilen=99999999999",
-        "rv64gch,sv=32", "rv64gch,htinst=1", "rv64gch,=3",    "rv64gch,x=3",     "rv64gch,,m",
-        "rv64gch,-",  "rv64gch,+",
+        "",
+        "rv32gc",
+        "rv64gch,",
+        "rv64gch,bogus",
+        "rv64gch,-bogus",
+        "rv64gch,-i",
+        "rv64gch,-c",
+        "rv64gch,-zicsr",
+        "rv64gch,vmidlen",
+        "rv64gch,vmidlen=",
+        "rv64gch,pmp=17",
+        "rv64gch,vmidlen=15",
+        "rv64gch,asidlen=-1",
+        "rv64gch,geilen=99999999999",
+        "rv64gch,sv=32",
+        "rv64gch,htinst=1",
+        "rv64gch,=3",
+        "rv64gch,x=3",
+        "rv64gch,,m",
+        "rv64gch,-",
+        "rv64gch,+",
     };
 
     for (unsigned i = 0; i < ARRAY_SIZE(bad); i++) {
@@ -225,9 +241,8 @@ static void device_tree_says_what_is_there(void **state)
     list = fdt_getprop(tree, node, "riscv,isa-extensions", &length);
     assert_true(list && fdt_stringlist_contains(list, length, "ssaia"));
     node = fdt_path_offset(tree, "/soc/imsics@28000000");
-    assert_int_equal(fdt32_to_cpu(*(const fdt32_t *)fdt_getprop(
-                         tree, node, "riscv,guest-index-bits", NULL)),
-                     2);
+    assert_int_equal(
+        fdt32_to_cpu(*(const fdt32_t *)fdt_getprop(tree, node, "riscv,guest-index-bits", NULL)), 2);
     assert_true(fdt_path_offset(tree, "/soc/aplic@c000000") > 0);
     assert_true(fdt_path_offset(tree, "/soc/plic@c000000") < 0);
     isthmus_free(m);
