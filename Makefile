@@ -64,7 +64,7 @@ coverage: setup
 	@[ -f build-cov/build.ninja ] || meson setup build-cov -Db_coverage=true -Dbuildtype=debug
 	@$(NINJA) -C build-cov
 	@python3 tests/run.py --build build-cov $(T); \
-	    gcovr --root . --exclude 'tests/' --exclude 'build' build-cov
+	    gcovr --root . --exclude 'tests/' --exclude-directories '.*/tests$$' build-cov
 
 ## make install    install the program, library, headers and man page (DESTDIR, PREFIX at set-up)
 install: all

@@ -147,6 +147,8 @@ class Guest(Program):
                 flags = self.perturb(flags)
             if space.g_stage and flags & X:
                 flags |= R  # QEMU 7.2 lets vsstatus.MXR act on the G-stage
+            if space.g_stage and self.amos:
+                flags |= A | D  # an AMO that faults as a load does not set D
             if flags & (NC | IO) == NC | IO:
                 flags &= ~IO  # QEMU 7.2 takes the reserved value; tests/isa covers it
             if level and rng.randrange(10) == 0:
