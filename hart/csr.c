@@ -118,7 +118,8 @@ static bool files_open(const struct hart *h)
     return h->imsic && (h->priv == PRV_M || (h->csr.mstateen[0] & STATEEN0_IMSIC));
 }
 
-enum { SELECT_IPRIO = 0x30, SELECT_IPRIO_END = 0x40, SELECT_FILE = 0x70, SELECT_FILE_ARRAYS = 0x80 };
+enum { SELECT_IPRIO = 0x30, SELECT_IPRIO_END = 0x40 };
+enum { SELECT_FILE = 0x70, SELECT_FILE_ARRAYS = 0x80 };
 
 static bool selects_iprio(uint64_t select)
 {
@@ -128,7 +129,8 @@ static bool selects_iprio(uint64_t select)
 /* A register of an interrupt file. RV64 has no odd ones of the arrays. */
 static bool selects_file(uint64_t select)
 {
-    return select >= SELECT_FILE && select <= 0xff && (select < SELECT_FILE_ARRAYS || !(select & 1));
+    bool odd = select >= SELECT_FILE_ARRAYS && (select & 1);
+    return select >= SELECT_FILE && select <= 0xff && !odd;
 }
 
 static enum csr_result gate_mireg(const struct hart *h, const struct csr_row *row)

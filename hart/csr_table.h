@@ -56,7 +56,7 @@ void csr_envcfg_changed(struct hart *h, uint64_t changed);
 void csr_write_tvec(uint64_t *tvec, uint64_t value);
 /* satp, vsatp: an unsupported mode leaves the register as it is. */
 void csr_write_atp(struct hart *h, uint64_t *atp, uint64_t value);
-/* True where value's MODE is Bare, or one of Sv39, Sv48 and Sv57 (or their x4) that the hart has. */
+/* True where value's MODE is Bare, or one of Sv39, Sv48 and Sv57 (or their x4) that there is. */
 bool csr_atp_mode_ok(const struct hart *h, uint64_t value);
 /* The bits of menvcfg that exist, and those of mstateen n. */
 uint64_t csr_envcfg_mask(const struct hart *h);

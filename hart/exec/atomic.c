@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A, Zabha and Zacas: LR/SC and AMOs (Unprivileged, "A" Extension), as host atomics on main memory. All are
+ * A, Zabha and Zacas: LR/SC and AMOs (Unprivileged, "A" Extension), as host atomics on main
+ * memory. All are
  * sequentially consistent whatever aq and rl say. SC is a compare-and-swap of the reserved datum
  * with the value that LR read: it may succeed where the value was changed and changed back, which
  * no program that keeps to LR/SC or AMO can tell from success before the change.
@@ -119,7 +120,7 @@ FAMILY(d, uint64_t, int64_t, 64)
 FAMILY(b, uint8_t, int8_t, 8)   /* Zabha */
 FAMILY(h, uint16_t, int16_t, 16)
 
-/* Zacas: rd has what is expected, and gets what was there. x0 is never written, and reads as zero. */
+/* Zacas: rd has what is expected, and gets what was there. x0 reads as zero and stays it. */
 #define AMOCAS(id, type, stype)                                                                    \
     EXEC(id)                                                                                       \
     {                                                                                              \
