@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: MIT
+"""Debian's stock riscv64 kernel and a busybox initramfs for tests, out of Debian packages.
+
+The packages come by apt, which checks their signatures, from the archive that this system uses, into
+an apt root of their own below the user's cache folder. Unreachable is raised where that cannot be.
+"""
+import fcntl
+import glob
+import gzip
+import lzma
+import os
+import re
+import shutil
+import subprocess
+
+SUITE = "trixie"
+KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
+CACHE = os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"),
+                     "isthmus", "tests")
+
+
+class Unreachable(Exception):
+    pass
+
+
+def mirror():
+    if os.environ.get("ISTHMUS_DEBIAN_MIRROR"):
+        return os.environ["ISTHMUS_DEBIAN_MIRROR"]
+    p = subprocess.run(["apt-get", "indextargets", "--format", "$(ORIGIN) $(REPO_URI)",
+                        "Created-By: Packages"], capture_output=True, text=True, check=False)
+    for line in p.stdout.splitlines():
+        origin, _, uri = line.partition(" ")
+        if origin == "Debian" and "-security" not in uri:
+            return uri
+    raise Unreachable("this system has no archive of Debian")
+
+
+def apt(root, *args, cwd=None):
+    env = dict(os.environ, APT_CONFIG=os.path.join(root, "apt.conf"))
+    p = subprocess.run(args, env=env, capture_output=True, text=True, check=False, cwd=cwd)
+    if p.returncode:
+        raise Unreachable((p.stderr.strip().splitlines() or ["apt failed"])[0])
+    return p.stdout
+
+
+def make_root(root):
+    if not shutil.which("apt-get") or not os.path.exists(KEYRING):
+        raise Unreachable("apt or Debian's keyring is not installed")
+    os.makedirs(os.path.join(root, "lists/partial"), exist_ok=True)
+    os.makedirs(os.path.join(root, "archives/partial"), exist_ok=True)
+    with open(os.path.join(root, "sources.list"), "w", encoding="utf-8") as f:
+        f.write(f"deb [arch=riscv64 signed-by={KEYRING}] {mirror()} {SUITE} main\n")
+    with open(os.path.join(root, "status"), "w", encoding="utf-8"):
+        pass
+    with open(os.path.join(root, "apt.conf"), "w", encoding="utf-8") as f:
+        f.write(f'APT::Architecture "riscv64";\nAPT::Architectures {{ "riscv64"; }};\n'
+                f'APT::Sandbox::User "";\nAcquire::Languages "none";\nAcquire::Retries "2";\n'
+                f'Dir::Etc::sourcelist "{root}/sources.list";\n'
+                f'Dir::Etc::sourceparts "/dev/null";\nDir::State "{root}";\n'
+                f'Dir::State::lists "{root}/lists";\nDir::State::status "{root}/status";\n'
+                f'Dir::Cache "{root}";\nDir::Cache::archives "{root}/archives";\n')
+
+
+def fetch():
+    """The folder with the unpacked kernel and busybox; it appears whole or not at all."""
+    ready = os.path.join(CACHE, "kernel")
+    os.makedirs(CACHE, exist_ok=True)
+    with open(os.path.join(CACHE, "lock"), "w", encoding="utf-8") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not os.path.exists(ready):
+            root, work = os.path.join(CACHE, "apt"), os.path.join(CACHE, "work")
+            shutil.rmtree(work, ignore_errors=True)
+            os.makedirs(os.path.join(work, "debs"))
+            make_root(root)
+            apt(root, "apt-get", "-q", "update")
+            kernel = re.search(r"Depends: (linux-image-[0-9]\S*)",
+                               apt(root, "apt-cache", "depends", "linux-image-riscv64"))
+            if not kernel:
+                raise Unreachable("the archive's index could not be fetched")
+            apt(root, "apt-get", "-q", "download", kernel[1], "busybox-static",
+                cwd=os.path.join(work, "debs"))
+            for deb in glob.glob(os.path.join(work, "debs", "*.deb")):
+                subprocess.run(["dpkg-deb", "-x", deb, os.path.join(work, "files")], check=True)
+            os.rename(os.path.join(work, "files"), ready)
+            shutil.rmtree(work)
+    return ready
+
+
+def kernel():
+    return glob.glob(os.path.join(fetch(), "boot", "vmlinux-*"))[0]
+
+
+def cpio(entries):
+    """A newc archive of (name, mode, bytes)."""
+    out = bytearray()
+    for number, (name, mode, data) in enumerate(list(entries) + [("TRAILER!!!", 0, b"")]):
+        fields = [number + 1, mode, 0, 0, 1, 0, len(data), 0, 0, 0, 0, len(name) + 1, 0]
+        out += b"070701" + b"".join(b"%08X" % f for f in fields) + name.encode() + b"\0"
+        out += bytes(-len(out) % 4)
+        out += data
+        out += bytes(-len(out) % 4)
+    return bytes(out)
+
+
+INIT = """#!/bin/busybox sh
+/bin/busybox mkdir -p /proc /sys /dev /tmp /mnt
+/bin/busybox --install -s /bin
+export PATH=/bin
+mount -t proc none /proc; mount -t sysfs none /sys; mount -t devtmpfs none /dev
+for m in $(cat /modules/order); do insmod /modules/$m || echo "insmod $m failed"; done
+. /script
+poweroff -f
+"""
+
+
+def initramfs(path, script, modules, files=()):
+    """Write an initramfs that loads modules in their order, runs a shell script, and powers off."""
+    root = fetch()
+    entries = [(d, 0o040755, b"") for d in ("bin", "modules")]
+    order = []
+    for module in modules:
+        found = glob.glob(os.path.join(root, "usr/lib/modules/*/kernel/**", module + ".ko.xz"),
+                          recursive=True)
+        if found:
+            with lzma.open(found[0]) as f:
+                entries.append((f"modules/{module}.ko", 0o100644, f.read()))
+            order.append(module + ".ko")
+    with open(os.path.join(root, "usr/bin/busybox"), "rb") as f:
+        entries.append(("bin/busybox", 0o100755, f.read()))
+    entries += [("init", 0o100755, INIT.encode()), ("script", 0o100644, script.encode()),
+                ("modules/order", 0o100644, "\n".join(order).encode())]
+    entries += [(name, 0o100755, data.encode()) for name, data in files]
+    with gzip.open(path, "wb", 1) as f:
+        f.write(cpio(entries))
