@@ -60,6 +60,7 @@ _isthmus()
         ;;
     *)
         case $command in
+        boot) COMPREPLY=($(compgen -W debian -- "$cur")) ;;
         bench) COMPREPLY=($(compgen -W 'copy switch compute' -- "$cur")) ;;
         disasm) _filedir ;;
         esac
