@@ -180,6 +180,12 @@ static int take_stats(void *target, const char *value)
     return 0;
 }
 
+static int take_gdb(void *target, const char *value)
+{
+    ((struct run *)target)->config.gdb = value;
+    return 0;
+}
+
 static int take_trace(void *target, const char *value)
 {
     ((struct run *)target)->config.trace = value;
@@ -479,6 +485,8 @@ static const struct option_row options[] = {
      take_translate_after},
     {"--perf-map", NULL, "name translated code for perf, in /tmp/perf-PID.map", take_perf_map},
     {"--stats", "FILE", "write counters as JSON at the end", take_stats},
+    {"--gdb", "PORT[,wait]", "let GDB connect to this local port; wait: start nothing before",
+     take_gdb},
     {"--trace", "KINDS:FILE",
      "write a line for each event to FILE (-: stderr); kinds, with commas:\n"
      "                               exits, switch, ig, irq, mmu",

@@ -48,6 +48,14 @@ void clock_set_mtime(struct clock *c, uint64_t value)
     __atomic_store_n(&c->mtime_offset, value - clock_ticks(c), __ATOMIC_RELAXED);
 }
 
+void clock_stood_still(struct clock *c, uint64_t ns)
+{
+    if (c->virtual)
+        return;
+    c->start_ns += ns;
+    c->epoch_ns += ns;
+}
+
 void clock_turn(struct clock *c, const struct hart *h)
 {
     c->now = h;

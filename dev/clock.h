@@ -37,6 +37,8 @@ uint64_t clock_ticks(struct clock *c);
 /* mtime, and so the time CSR: the now function of a struct hart_clock whose opaque is c. */
 uint64_t clock_mtime(void *c, const struct hart *h);
 void clock_set_mtime(struct clock *c, uint64_t value);
+/* Harts stood still for so long, in host time, and their time with them. */
+void clock_stood_still(struct clock *c, uint64_t ns);
 
 /* Virtual time: hart h's turn starts; the turn ends; the round ends and took n instructions; jump
  * forward to tick `ticks`, since every hart waits. */

@@ -377,6 +377,11 @@ enum csr_result csr_find(const struct hart *h, unsigned num, bool write, const s
     return gated;
 }
 
+bool csr_exists(const struct hart *h, unsigned num)
+{
+    return num < CSR_COUNT && exists(h, &table[num]);
+}
+
 /* What M-mode could reach: the windows may select nothing. */
 static bool reachable(struct hart *h, const struct csr_row *r, unsigned num)
 {

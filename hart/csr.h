@@ -141,6 +141,9 @@ enum csr_result csr_find(const struct hart *h, unsigned num, bool write,
 bool csr_peek(struct hart *h, unsigned num, uint64_t *value);
 bool csr_poke(struct hart *h, unsigned num, uint64_t value);
 
+/* The hart implements the register; it may not be reachable now. */
+bool csr_exists(const struct hart *h, unsigned num);
+
 /* All CSRs but PMP's to their values after reset (Privileged, "Reset"). */
 void csr_reset(struct hart *h);
 

@@ -60,6 +60,7 @@ void hart_reset(struct hart *h, uint64_t pc)
     h->priv = PRV_M;
     h->v = false;
     h->waiting = false;
+    h->halt.why = HALT_NONE;
     h->reserved = NULL;
     h->left = 0;
     h->instret_end = 0;

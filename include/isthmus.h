@@ -145,6 +145,8 @@ struct isthmus_config {
     uint32_t translate_after; /* translate code that was entered so often, 1 to
                                * ISTHMUS_TRANSLATE_AFTER_MAX times; 0: 16 */
 
+    const char *gdb;          /* "PORT[,wait]": let GDB connect to this port of the local host (0: to any,
+                               * which is logged); wait: no hart runs before; NULL: no */
     bool count_guests;        /* count by guest, too: "guests.0xROOT..." of isthmus_counters */
     const char *trace;        /* "KIND[,KIND]...:FILE": a line an event into FILE ("-": stderr); kinds
                                * exits, switch, ig, irq, mmu, see docs/debugging.md; NULL: none */

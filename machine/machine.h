@@ -25,7 +25,7 @@
 
 /* Why harts leave their run loops, beside enum isthmus_stop: these are dealt with inside
  * machine_run, which then goes on. */
-enum { STOP_NONE = 0, STOP_RESET = 100, STOP_COLLECT = 101 };
+enum { STOP_NONE = 0, STOP_RESET = 100, STOP_COLLECT = 101, STOP_DEBUG = 102 };
 
 /* Which interrupt controllers there are. */
 enum aia { AIA_NONE, AIA_APLIC, AIA_APLIC_IMSIC };
@@ -52,6 +52,8 @@ struct machine {
     struct jit *jit; /* NULL: interpret */
     struct code_cache *code;
     struct window_engine *windows;
+    struct debugger *debugger; /* NULL: --gdb was not given */
+    bool halted[ISTHMUS_HARTS_MAX]; /* by the debugger, while the others run */
     struct events *events; /* NULL: nobody traces, nor counts by guest */
     struct hart *harts;
     uint64_t *retired_before; /* by hart: instructions retired before the last reset */
@@ -112,9 +114,20 @@ int machine_step(struct machine *m, struct hart *h, uint64_t n);
 /* Instructions retired by hart h since the machine was made. */
 uint64_t machine_retired(const struct machine *m, unsigned hart);
 
-/* debug.c: trace and counts as config asks. Result: 0, or a negative errno after logging. */
+/* debug.c: trace, counts and the debugger as config asks. Result: 0, or a negative errno after
+ * logging. */
 int machine_debug_init(struct machine *m, const struct isthmus_config *config);
 void machine_debug_free(struct machine *m);
+/* The file that becomes readable when the debugger has something to say, or there is one; -1: no
+ * debugger is expected. And whether that is so now. */
+int machine_debug_fd(const struct machine *m);
+bool machine_debug_calls(const struct machine *m);
+bool machine_debug_attached(const struct machine *m);
+/* No hart runs: deal with the debugger, at most until host time limit, until harts may run (but
+ * for those that are set in halted) or m->stop is set. */
+void machine_debug_attend(struct machine *m, uint64_t limit);
+/* The machine has stopped for this reason: the debugger is told. */
+void machine_debug_ended(struct machine *m, uint32_t reason);
 
 /* boot.c: load the images that config names, and make the device tree and the reset vector. */
 int machine_load(struct machine *m, const struct isthmus_config *config);

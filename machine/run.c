@@ -141,6 +141,13 @@ static void look_around(struct machine *m)
         machine_halt(m, STOP_COLLECT);
 }
 
+/* A hart that halted for the debugger halts all. */
+static void look_at_halt(struct machine *m, const struct hart *h)
+{
+    if (unlikely(h->halt.why != HALT_NONE))
+        machine_halt(m, STOP_DEBUG);
+}
+
 static void *hart_main(void *arg)
 {
     struct hart_thread *t = arg;
@@ -159,6 +166,7 @@ static void *hart_main(void *arg)
         }
         stop = hart_run(t->h, n);
         give_back(m, n, (uint64_t)t->h->left);
+        look_at_halt(m, t->h);
         look_around(m);
         if (stop == HART_WAITING)
             hart_sleep(t->h);
@@ -179,7 +187,9 @@ static uint64_t next_deadline(struct machine *m, uint64_t limit)
 /* Wait until something happens outside, or until host time `until`. */
 static void wait_for_world(struct machine *m, uint64_t until)
 {
-    struct pollfd fds[2] = {{.fd = m->wake, .events = POLLIN}, {.fd = -1, .events = POLLIN}};
+    struct pollfd fds[3] = {{.fd = m->wake, .events = POLLIN},
+                            {.fd = -1, .events = POLLIN},
+                            {.fd = machine_debug_fd(m), .events = POLLIN}};
     uint64_t now = host_ns(), wakes;
     struct timespec wait;
 
@@ -191,13 +201,15 @@ static void wait_for_world(struct machine *m, uint64_t until)
     }
     until -= min_u64(now, until);
     wait = (struct timespec){(time_t)(until / 1000000000), (long)(until % 1000000000)};
-    if (ppoll(fds, 2, until > NEVER / 2 ? NULL : &wait, NULL) <= 0)
+    if (ppoll(fds, 3, until > NEVER / 2 ? NULL : &wait, NULL) <= 0)
         return;
     if (fds[0].revents)
         while (read(m->wake, &wakes, sizeof(wakes)) > 0)
             ;
     if (fds[1].revents)
         chardev_readable(&m->console);
+    if (fds[2].revents)
+        machine_halt(m, STOP_DEBUG);
 }
 
 static void serve_world(struct machine *m, uint64_t limit)
@@ -213,20 +225,23 @@ static void serve_world(struct machine *m, uint64_t limit)
 static bool run_threads(struct machine *m, uint64_t limit)
 {
     struct hart_thread threads[ISTHMUS_HARTS_MAX];
-    unsigned n;
+    unsigned n = 0;
     int err = 0;
 
-    for (n = 0; n < m->harts_n; n++) {
+    for (unsigned i = 0; i < m->harts_n; i++) {
         char name[16];
 
-        snprintf(name, sizeof(name), "hart %u", n);
-        threads[n] = (struct hart_thread){.m = m, .h = &m->harts[n]};
+        if (m->halted[i])
+            continue;
+        snprintf(name, sizeof(name), "hart %u", i);
+        threads[n] = (struct hart_thread){.m = m, .h = &m->harts[i]};
         err = thread_start(&threads[n].thread, name, hart_main, &threads[n]);
         if (err) {
-            log_error(&m->log, "cannot start a thread for hart %u: %s", n, strerror(-err));
+            log_error(&m->log, "cannot start a thread for hart %u: %s", i, strerror(-err));
             machine_request_stop(m, ISTHMUS_STOP_REQUESTED);
             break;
         }
+        n++;
     }
     serve_world(m, limit);
     kick_harts(m);
@@ -244,6 +259,11 @@ static bool take_turn(struct machine *m)
     enum hart_stop stop;
     uint64_t n;
 
+    if (m->halted[m->turn]) {
+        m->turn_left = 0;
+        m->turn++;
+        return true;
+    }
     if (m->turn_left == 0) {
         m->turn_left = QUANTUM_TURN;
         clock_turn(&m->clock, h);
@@ -255,6 +275,7 @@ static bool take_turn(struct machine *m)
     }
     stop = hart_run(h, n);
     give_back(m, n, (uint64_t)h->left);
+    look_at_halt(m, h);
     n -= (uint64_t)h->left;
     m->turn_left -= n;
     if (n)
@@ -278,11 +299,14 @@ static void jump(struct machine *m)
     uint64_t timer = timers_next(&m->timers);
 
     for (unsigned i = 0; i < m->harts_n; i++)
-        next = min_u64(next, hart_deadline(&m->harts[i]));
+        if (!m->halted[i])
+            next = min_u64(next, hart_deadline(&m->harts[i]));
     if (next != NEVER)
         next = ticks + (next - now);
     next = min_u64(next, timer);
-    if (next == NEVER)
+    if (next == NEVER && machine_debug_attached(m))
+        wait_for_world(m, host_ns() + FULL_POLL_NS); /* its user may look at what they wait for */
+    else if (next == NEVER)
         machine_request_stop(m, ISTHMUS_STOP_IDLE);
     else
         clock_jump(&m->clock, next);
@@ -304,8 +328,12 @@ static void run_turns(struct machine *m, uint64_t limit)
         else
             clock_round(&m->clock, QUANTUM_TURN);
         m->round_idle = true;
-        if (limit != NEVER && ++rounds % ROUNDS_A_LOOK == 0 && host_ns() >= limit)
+        if (++rounds % ROUNDS_A_LOOK)
+            continue;
+        if (limit != NEVER && host_ns() >= limit)
             machine_request_stop(m, ISTHMUS_STOP_TIMEOUT);
+        if (unlikely(machine_debug_calls(m)))
+            machine_halt(m, STOP_DEBUG);
     }
 }
 
@@ -325,6 +353,7 @@ enum isthmus_stop machine_run(struct machine *m, const struct isthmus_limits *li
     chardev_raw(&m->console);
     virtio_slots_resume(m);
     do {
+        machine_debug_attend(m, limit);
         if (m->deterministic)
             run_turns(m, limit);
         else
@@ -334,7 +363,7 @@ enum isthmus_stop machine_run(struct machine *m, const struct isthmus_limits *li
             machine_reset(m);
         else if (reason == STOP_COLLECT)
             make_room_for_code(m);
-    } while (ran && (reason == STOP_RESET || reason == STOP_COLLECT));
+    } while (ran && reason >= STOP_RESET);
     virtio_slots_pause(m);
     /* No kick is left over for the next run or step. */
     for (unsigned i = 0; i < m->harts_n; i++)
@@ -343,6 +372,7 @@ enum isthmus_stop machine_run(struct machine *m, const struct isthmus_limits *li
     if (m->events)
         events_flush(m->events);
     chardev_cooked(&m->console);
+    machine_debug_ended(m, reason);
     m->off = reason == ISTHMUS_STOP_EXIT;
     return ran ? (enum isthmus_stop)reason : ISTHMUS_STOP_ERROR;
 }
