@@ -563,7 +563,7 @@ static void query_command(struct gdb *g, const char *at)
     char command[256] = "";
     size_t n = strlen(at) / 2;
 
-    if (n >= sizeof(command) || !gdb_hex_bytes(at, command, n)) {
+    if (strlen(at) % 2 || n >= sizeof(command) || !gdb_hex_bytes(at, command, n)) {
         error(g, ERROR_ARGUMENT);
         return;
     }

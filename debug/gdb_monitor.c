@@ -38,6 +38,21 @@ static bool number(const char *text, uint64_t *value)
     return end != text && !*end && !errno && *text != '-';
 }
 
+/* An address: a number, or the contents of $pc or of a CSR. */
+static bool address(struct hart *h, const char *text, uint64_t *value)
+{
+    if (*text != '$')
+        return number(text, value);
+    if (!strcmp(text, "$pc")) {
+        *value = h->pc;
+        return true;
+    }
+    for (unsigned i = 0; i < 4096; i++)
+        if (csr_name(i) && !strcmp(csr_name(i), text + 1))
+            return csr_peek(h, i, value);
+    return false;
+}
+
 /* The context that a mode's name means on h, where it is not the current one. */
 static bool mode_context(const struct hart *h, const char *name, struct mmu_ctx *ctx)
 {
@@ -71,7 +86,7 @@ static void walk(struct gdb *g, char **words, unsigned n)
     uint64_t va;
     unsigned i;
 
-    if (n < 2 || !number(words[1], &va))
+    if (n < 2 || !address(h, words[1], &va))
         goto wrong;
     if (n > 2) {
         for (i = 0; i < ARRAY_SIZE(accesses) && strcmp(accesses[i].name, words[2]); i++)
@@ -93,7 +108,7 @@ static void walk(struct gdb *g, char **words, unsigned n)
     free(buffer);
     return;
 wrong:
-    say(g, "usage: monitor walk ADDRESS [r|w|x [m|hs|u|vs|vu]]\n");
+    say(g, "usage: monitor walk ADDRESS|$pc|$CSR [r|w|x [m|hs|u|vs|vu]]\n");
 }
 
 /* --- info --- */

@@ -32,7 +32,9 @@ static uint64_t virtual_ticks(struct clock *c)
 
 uint64_t clock_ticks(struct clock *c)
 {
-    return c->virtual ? virtual_ticks(c) : (host_ns() - c->start_ns) / CLOCK_NS;
+    if (c->virtual)
+        return virtual_ticks(c);
+    return ((unlikely(c->held_ns) ? c->held_ns : host_ns()) - c->start_ns) / CLOCK_NS;
 }
 
 uint64_t clock_mtime(void *opaque, const struct hart *h)
@@ -48,12 +50,19 @@ void clock_set_mtime(struct clock *c, uint64_t value)
     __atomic_store_n(&c->mtime_offset, value - clock_ticks(c), __ATOMIC_RELAXED);
 }
 
-void clock_stood_still(struct clock *c, uint64_t ns)
+void clock_hold(struct clock *c)
 {
-    if (c->virtual)
-        return;
+    if (!c->virtual && !c->held_ns)
+        c->held_ns = host_ns();
+}
+
+void clock_release(struct clock *c)
+{
+    uint64_t ns = c->held_ns ? host_ns() - c->held_ns : 0;
+
     c->start_ns += ns;
     c->epoch_ns += ns;
+    c->held_ns = 0;
 }
 
 void clock_turn(struct clock *c, const struct hart *h)

@@ -22,6 +22,7 @@ enum { CLOCK_INSTRUCTIONS = 10 };
 struct clock {
     bool virtual;
     uint64_t start_ns;      /* host time at tick 0 */
+    uint64_t held_ns;       /* host time since when it stands still; 0: it does not */
     uint64_t epoch_ns;      /* calendar time at tick 0 */
     uint64_t mtime_offset;  /* atomic */
     uint64_t base;          /* virtual: time when this round started, in instructions */
@@ -37,8 +38,9 @@ uint64_t clock_ticks(struct clock *c);
 /* mtime, and so the time CSR: the now function of a struct hart_clock whose opaque is c. */
 uint64_t clock_mtime(void *c, const struct hart *h);
 void clock_set_mtime(struct clock *c, uint64_t value);
-/* Harts stood still for so long, in host time, and their time with them. */
-void clock_stood_still(struct clock *c, uint64_t ns);
+/* No hart runs for a while, and time stands still for them; and goes on. */
+void clock_hold(struct clock *c);
+void clock_release(struct clock *c);
 
 /* Virtual time: hart h's turn starts; the turn ends; the round ends and took n instructions; jump
  * forward to tick `ticks`, since every hart waits. */

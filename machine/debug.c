@@ -255,12 +255,9 @@ static void step(struct debugger *d)
     timers_fire(&m->timers, clock_ticks(&m->clock));
 }
 
-/* Serve the debugger until harts may run freely, or the machine stops. Host time in which harts
- * stood still is added to *still. */
-static void serve(struct debugger *d, uint64_t limit, uint64_t *still)
+/* Serve the debugger until harts may run freely, or the machine stops. */
+static void serve(struct debugger *d, uint64_t limit)
 {
-    uint64_t since = host_ns();
-
     gdb_stopped(d->gdb);
     if (machine_debug_calls(d->m))
         read_debugger(d);
@@ -271,9 +268,9 @@ static void serve(struct debugger *d, uint64_t limit, uint64_t *still)
         } else if (d->held || !gdb_running(d->gdb)) {
             wait_for_debugger(d, limit);
         } else if (steps(d)) {
-            *still += host_ns() - since;
+            clock_release(&d->m->clock);
             step(d);
-            since = host_ns();
+            clock_hold(&d->m->clock);
             gdb_stopped(d->gdb);
             if (d->failed)
                 hang_up(d);
@@ -281,19 +278,18 @@ static void serve(struct debugger *d, uint64_t limit, uint64_t *still)
             break;
         }
     }
-    *still += host_ns() - since;
 }
 
 void machine_debug_attend(struct machine *m, uint64_t limit)
 {
     struct debugger *d = m->debugger;
-    uint64_t still = 0;
 
     if (!d)
         return;
     forget_kicks(m);
-    serve(d, limit, &still);
-    clock_stood_still(&m->clock, still);
+    clock_hold(&m->clock);
+    serve(d, limit);
+    clock_release(&m->clock);
     for (unsigned i = 0; i < m->harts_n; i++)
         m->halted[i] = gdb_action(d->gdb, i) == GDB_HALT;
 }

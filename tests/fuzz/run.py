@@ -46,6 +46,21 @@ SEEDS = {
     'cpu': {'all': b'0rv64gch,-svadu,vmidlen=0,asidlen=0,geilen=0,htinst=zero,sv=39,+smaia'},
     'image': {'elf': small_elf(), 'linux': linux_image(), 'raw': bytes(64)},
     'decode': {'words': bytes(8) + bytes.fromhex('3305b500735010c093050000af26b520')},
+    'gdb': {
+        'session': b'\0' + b'\n'.join((
+            b'qSupported:swbreak+;hwbreak+', b'?', b'QStartNoAckMode', b'vMustReplyEmpty', b'Hg0',
+            b'qXfer:features:read:target.xml:0,ffb', b'qXfer:threads:read::0,ffb',
+            b'qThreadExtraInfo,2', b'qfThreadInfo', b'qsThreadInfo', b'g', b'p20', b'P20=' +
+            b'0000008000000000', b'p341', b'P341=1032547698badcfe', b'm80000000,40',
+            b'M80000000,8:1300000013000000', b'X80000008,4:\x13\0\0\0', b'Z0,80000004,4',
+            b'Z2,80000100,8', b'vCont?', b'vCont;c', b'vCont;s:1;c', b'vCont;s:2', b'c', b's',
+            b'C05', b'S05', b'z0,80000004,4', b'z2,80000100,8', b'T1', b'Qqemu.PhyMemMode:1',
+            b'qqemu.PhyMemMode', b'G' + 65 * b'0011223344556677', b'D')),
+        'monitor': b'\0' + b'\n'.join(b'qRcmd,' + c.encode().hex().encode() for c in (
+            'help', 'info', 'walk 0x80000000 w', 'walk 0 x vu', 'space guest', 'scope guest 5',
+            'interrupts on', 'trace off', 'trace irq:x', 'reset')),
+        'raw': b'\1$?#3f\n$g#67\n+$m80000000,8#5f-\n$vCont;c#a8\n\x03\n$k#6b',
+    },
     'walk': {f'{i}': bytes([0x8f]) + random.Random(i).randbytes(56 + 12 * (i % 20))
              for i in range(100)},
     'jit': {f'{i}': bytes([i]) + random.Random(i).randbytes(71 + 12 * i) for i in range(64)},
