@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 
 import debian
 
@@ -40,7 +41,7 @@ cd /; umount /mnt
 ifconfig lo up; ifconfig eth0 up; udhcpc -q -n -i eth0 -s /dhcp >/dev/null 2>&1
 echo "@ ping $(ping -c 2 10.0.2.2 | grep -c 'bytes from')"
 wget -q -O /tmp/f http://10.0.2.2:HTTP/f; echo "@ fetched $(sha256sum < /tmp/f)"
-nc -l -p 99 < /tmp/f > /tmp/heard & echo "@ listening"; wait
+nc -w 100 -l -p 99 < /tmp/f > /tmp/heard & echo "@ listening"; wait
 echo "@ heard $(cat /tmp/heard)"
 echo "@ kernel $(dmesg | grep -cE 'BUG|WARNING|Oops|NEEDS_RESET')"
 """
@@ -63,15 +64,28 @@ def sha256(data):
     return hashlib.sha256(data).hexdigest()
 
 
+def talk_once(port):
+    """Send a line through the forwarded port, and take all that comes. This end closes last: nc
+    leaves as soon as its peer does."""
+    data = b""
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=60) as s:
+            s.sendall(b"hello from outside\n")
+            while piece := s.recv(65536):
+                data += piece
+    except OSError as error:
+        print("# forwarded port:", error)
+    return data
+
+
 def talk(port, result):
-    """Through the forwarded port: send a line, take all that comes. This end closes last: nc leaves
-    as soon as its peer does."""
-    with socket.create_connection(("127.0.0.1", port), timeout=120) as s:
-        s.sendall(b"hello from outside\n")
-        data = b""
-        while piece := s.recv(65536):
-            data += piece
-    result["talk"] = sha256(data)
+    """The port is open before the guest listens at its end: until then it is closed again."""
+    for _ in range(120):
+        data = talk_once(port)
+        if data:
+            result["talk"] = sha256(data)
+            return
+        time.sleep(0.5)
 
 
 def free_port():
@@ -106,7 +120,7 @@ def boot(where, port):
     debian.initramfs(initrd, SCRIPT.replace("HTTP", str(server.server_port)), MODULES,
                      [("dhcp", DHCP)])
     disk, share = make_disks(where)
-    said = {}
+    said, talker = {}, None
     p = subprocess.Popen(
         [ISTHMUS, "run", "--harts", "2", "--memory", "512M", "--timeout", "500",
          "--kernel", debian.kernel(), "--initrd", initrd, "--append", "console=ttyS0 quiet",
@@ -120,8 +134,11 @@ def boot(where, port):
         if match:
             said[match[1]] = match[2].replace("  -", "").strip()
         if match and match[1] == "listening":
-            threading.Thread(target=talk, args=(port, said), daemon=True).start()
+            talker = threading.Thread(target=talk, args=(port, said), daemon=True)
+            talker.start()
     said["status"] = p.wait()
+    if talker:
+        talker.join(timeout=60)
     server.shutdown()
     return said, disk, share
 
