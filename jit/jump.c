@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Translation of the ends of blocks. Inside the page a block is followed by a plain jump, to its
- * translation where there is one already and through block->native where not; a jump backward
- * looks at wait_event first, so that no loop runs past an event. To other pages, and for computed
- * targets, the exec TLB is looked up inline as code_next() does.
+ * translation where there is one already, through block->native or the page's table of blocks where
+ * not; a jump backward looks at wait_event first, so that no loop runs past an event. To other
+ * pages, and for computed targets, the exec TLB is looked up inline as code_next() does.
  */
 #include "jit/jit_internal.h"
 
@@ -16,35 +16,48 @@ static void exit_to(struct trans *t, uint32_t off, enum native_exit cause)
     patch(&t->a, jmp(&t->a), t->jit->thunks.exit_offset[cause]);
 }
 
-/* To the block at off, whose translation (NULL: cold) is known. */
-static void goto_block(struct trans *t, const struct block *to, const uint8_t *native)
+/* To offset off, where no block was decoded yet, by the page's table: to decode it now would show
+ * code as it is now, earlier than an interpreter looks at it. */
+static void goto_by_table(struct trans *t, uint32_t off)
+{
+    struct asm_ *a = &t->a;
+    fixup none;
+
+    mov_ri(a, RCX, (uint64_t)(uintptr_t)&t->block->page->blocks[off / 2]);
+    mov_rm(a, RCX, RCX, 0);
+    op_rr(a, W, 0x85, RCX, RCX);
+    none = jcc(a, CC_E);
+    op_rm(a, 0, 0xff, 4, RCX, offsetof(struct block, native)); /* jmp [rcx + native] */
+    patch_here(a, none);
+    exit_to(t, off, NATIVE_EXIT_COLD);
+}
+
+/* To the block at off; NULL: it was not decoded yet. native: its translation; NULL: cold. */
+static void goto_block(struct trans *t, uint32_t off, const struct block *to, const uint8_t *native)
 {
     if (native) {
         patch(&t->a, jmp(&t->a), native);
-    } else {
+    } else if (to) {
         mov_ri(&t->a, RCX, (uint64_t)(uintptr_t)to);
         op_rm(&t->a, 0, 0xff, 4, RCX, offsetof(struct block, native)); /* jmp [rcx + native] */
+    } else {
+        goto_by_table(t, off);
     }
 }
 
 static void goto_in_page(struct trans *t, uint32_t off)
 {
     struct asm_ *a = &t->a;
-    struct block *to = off == t->block->off ? t->block
-                                            : code_block(t->cache, t->block->page, off);
+    const struct block *to = __atomic_load_n(&t->block->page->blocks[off / 2], __ATOMIC_ACQUIRE);
     const uint8_t *native = NULL;
 
-    if (!to) { /* an instruction over two pages is not for blocks */
-        exit_to(t, off, NATIVE_EXIT_COLD);
-        return;
-    }
     if (to == t->block)
         native = t->entry;
-    else if (__atomic_load_n(&to->native, __ATOMIC_ACQUIRE) != t->jit->thunks.cold)
+    else if (to && __atomic_load_n(&to->native, __ATOMIC_ACQUIRE) != t->jit->thunks.cold)
         native = __atomic_load_n(&to->native, __ATOMIC_ACQUIRE);
 
     if (off > t->block->off) {
-        goto_block(t, to, native);
+        goto_block(t, off, to, native);
         return;
     }
     alu_mi(a, 0, ALU_CMP, RBP, HART(wait_event), 0);
@@ -53,7 +66,7 @@ static void goto_in_page(struct trans *t, uint32_t off)
         exit_to(t, off, NATIVE_EXIT_EVENT);
     } else {
         fixup event = jcc(a, CC_NE);
-        goto_block(t, to, NULL);
+        goto_block(t, off, to, NULL);
         patch_here(a, event);
         exit_to(t, off, NATIVE_EXIT_EVENT);
     }

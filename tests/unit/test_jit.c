@@ -338,6 +338,38 @@ static void a_block_that_changes_itself_runs_on_as_it_was(void **state)
     end(l);
 }
 
+/* Code that a hot block may go on to, but never did, is changed before it does, without FENCE.I: a
+ * translation is no reason to have looked at it early. */
+static void code_is_not_looked_at_before_it_runs(void **state)
+{
+    struct lockstep *l = machine(1, 0);
+    const uint64_t far = 1024;
+
+    for (int back = 0; back < 2; back++) {
+        uint64_t loop = RAM + (back ? 2 * far : 0), other = loop + (back ? -far : far);
+        int by = (int)(other - loop);
+
+        WRITE(l, loop, addi(A0, A0, 1), bne(A1, ZERO, by - 4), jal(0, -8));
+        WRITE(l, other, addi(A2, A2, 1), jal(0, -4));
+        set_x(l, A1, 0);
+        set_x(l, A2, 0);
+        lockstep_set(l, 0, ISTHMUS_REG_PC, loop);
+        run(l, 300);
+        /* From within: the API would fence. */
+        WRITE(l, RAM + 64 * KIB, sw(S1, S0, 0), i_type(0x67, 0, ZERO, A4, 0));
+        set_x(l, S0, other);
+        set_x(l, S1, addi(A2, A2, 100));
+        set_x(l, A4, loop);
+        run(l, 300);
+        lockstep_set(l, 0, ISTHMUS_REG_PC, RAM + 64 * KIB);
+        run(l, 2 + 300);
+        set_x(l, A1, 1);
+        run(l, 300);
+        assert_in_range(x(l, A2), 9900, 15000);
+    }
+    end(l);
+}
+
 static void memory_written_through_the_api_is_seen(void **state)
 {
     struct lockstep *l = machine(1, 0);
@@ -532,6 +564,7 @@ int main(void)
         cmocka_unit_test(a_reset_does_not_show_changed_code_early),
         cmocka_unit_test(self_modified_code_shows_after_fence_i),
         cmocka_unit_test(a_block_that_changes_itself_runs_on_as_it_was),
+        cmocka_unit_test(code_is_not_looked_at_before_it_runs),
         cmocka_unit_test(memory_written_through_the_api_is_seen),
         cmocka_unit_test(code_is_shared_between_address_spaces),
         cmocka_unit_test(a_page_fault_in_the_middle_of_a_hot_block_is_precise),
