@@ -76,7 +76,7 @@ def main():
                 f.write(content)
         corpus = sys.argv[3:] + [directory]
         return subprocess.run([target, f'-max_total_time={seconds}', '-max_len=8192',
-                               '-print_final_stats=1'] + corpus).returncode
+                               '-print_final_stats=1', '-error_exitcode=1'] + corpus).returncode
 
 
 if __name__ == '__main__':
