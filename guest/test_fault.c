@@ -6,7 +6,7 @@
 #include "sbi.h"
 #include "string.h"
 
-#define NOWHERE 0x10000000ull
+#define NOWHERE 0x20000000ull
 
 static void wild_load(struct guest *g)
 {

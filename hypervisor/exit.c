@@ -2,6 +2,7 @@
 #include "exit.h"
 #include "console.h"
 #include "csr.h"
+#include "device.h"
 #include "firmware.h"
 #include "format.h"
 #include "gstage.h"
@@ -44,8 +45,7 @@ static const char *cause_name(uint64_t cause)
     return name ? name : "unknown exception";
 }
 
-/* Reads the instruction at sepc through the guest's own tables; false when it cannot be fetched. */
-static bool fetch(struct vcpu *v, uint32_t *insn)
+bool guest_fetch(struct vcpu *v, uint32_t *insn)
 {
     uint64_t pc = csr_read(CSR_SEPC);
     uint32_t value = 0;
@@ -77,7 +77,7 @@ void guest_misbehaved(struct vcpu *v, const char *what, uint64_t gpa)
 
     if (gpa != NEVER)
         format_s(at, sizeof(at), " at gpa 0x%lx (gva 0x%lx)", gpa, csr_read(CSR_STVAL));
-    if (fetch(v, &insn))
+    if (guest_fetch(v, &insn))
         format_s(insn_text, sizeof(insn_text), ", instruction 0x%x", insn);
     if (csr_read(CSR_SEPC) == (csr_read(CSR_VSTVEC) & ~3ull))
         format_s(handler, sizeof(handler), ", at the trap vector after: %s, vsepc 0x%lx",
@@ -93,9 +93,15 @@ static bool on_guest_page_fault(struct vcpu *v, uint64_t cause)
 {
     bool table = (csr_read(CSR_HTINST) & ~HTINST_TABLE_WRITE) == HTINST_TABLE_READ;
     uint64_t gpa = csr_read(CSR_HTVAL) << 2 | (table ? 0 : csr_read(CSR_STVAL) & 3);
-    int error = gstage_populate(&v->vm->gstage, gpa);
+    int error;
 
+    if (!table && cause != CAUSE_FETCH_GUEST_PAGE && device_at(gpa)) {
+        v->exits[ISTHMUS_EXITS_DEVICE]++;
+        v->park = PARK_DEVICE;
+        return false;
+    }
     v->exits[ISTHMUS_EXITS_MEMORY]++;
+    error = gstage_populate(&v->vm->gstage, gpa);
     if (!error)
         return true;
     guest_misbehaved(v,
@@ -110,7 +116,7 @@ static bool on_virtual_instruction(struct vcpu *v)
 {
     uint32_t insn = (uint32_t)csr_read(CSR_STVAL);
 
-    if (!insn && !fetch(v, &insn))
+    if (!insn && !guest_fetch(v, &insn))
         insn = 0;
     if (insn == WFI) {
         v->exits[ISTHMUS_EXITS_WFI]++;
@@ -166,6 +172,8 @@ static bool serve_requests(struct vcpu *v)
 
     if (requests & REQUEST_IPI)
         csr_set(CSR_HVIP, 1ull << IRQ_VSSI);
+    if (requests & REQUEST_EXTERNAL)
+        vcpu_show_external(v);
     if (requests & REQUEST_STOP)
         v->park = PARK_OFF;
     return !(requests & REQUEST_STOP);
@@ -185,6 +193,13 @@ struct vcpu *vcpu_exit(struct vcpu *v)
     if (stay && __atomic_load_n(&v->requests, __ATOMIC_RELAXED))
         stay = serve_requests(v);
     return stay ? v : NULL;
+}
+
+struct vcpu *vcpu_left(struct vcpu *v)
+{
+    if (v && v->park == PARK_DEVICE && device_access(v))
+        return v;
+    return sched_switch(v);
 }
 
 void host_trap(void)

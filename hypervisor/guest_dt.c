@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 #include "guest_dt.h"
+#include "csr.h"
+#include "device.h"
 #include "string.h"
 #include "window.h"
 #include "xisthmus.h"
 
 #define MAX_WINDOW_NODES 64 /* a guest finds more by ig.query */
 #define VCPU_PHANDLE 1
+#define PLIC_PHANDLE (VCPU_PHANDLE + MAX_VCPUS)
+#define UART_CLOCK 3686400
 
 /* Extensions of the host that a guest has too, by prefix; all others are the hypervisor's. */
 static bool guest_has(const struct hv *hv, const char *ext, size_t n)
@@ -75,9 +79,59 @@ static void write_cpus(struct fdt_writer *w, const struct vm *vm)
     fdtw_end(w);
 }
 
+/* A property of 32-bit numbers. */
+static void write_cells(struct fdt_writer *w, const char *name, const uint32_t *cells, unsigned n)
+{
+    uint8_t bytes[8 * MAX_VCPUS];
+
+    for (unsigned i = 0; i < 4 * n; i++)
+        bytes[i] = (uint8_t)(cells[i / 4] >> (24 - 8 * (i % 4)));
+    fdtw_bytes(w, name, bytes, 4 * n);
+}
+
+static void write_plic(struct fdt_writer *w, const struct vm *vm)
+{
+    static const char COMPATIBLE[] = "sifive,plic-1.0.0\0riscv,plic0";
+    uint32_t contexts[2 * MAX_VCPUS];
+
+    for (unsigned i = 0; i < vm->vcpu_count; i++) {
+        contexts[2 * i] = VCPU_PHANDLE + i;
+        contexts[2 * i + 1] = IRQ_SEI;
+    }
+    fdtw_node_at(w, "interrupt-controller", DEVICE_PLIC_BASE);
+    fdtw_bytes(w, "compatible", COMPATIBLE, sizeof(COMPATIBLE));
+    fdtw_pair(w, "reg", DEVICE_PLIC_BASE, DEVICE_PLIC_SIZE);
+    fdtw_bytes(w, "interrupt-controller", "", 0);
+    fdtw_u32(w, "#interrupt-cells", 1);
+    fdtw_u32(w, "#address-cells", 0);
+    write_cells(w, "interrupts-extended", contexts, 2 * vm->vcpu_count);
+    fdtw_u32(w, "riscv,ndev", PLIC_SOURCES - 1);
+    fdtw_u32(w, "phandle", PLIC_PHANDLE);
+    fdtw_end(w);
+}
+
+static void write_soc(struct fdt_writer *w, const struct vm *vm)
+{
+    fdtw_node(w, "soc");
+    fdtw_string(w, "compatible", "simple-bus");
+    fdtw_u32(w, "#address-cells", 2);
+    fdtw_u32(w, "#size-cells", 2);
+    fdtw_bytes(w, "ranges", "", 0);
+    write_plic(w, vm);
+    fdtw_node_at(w, "serial", DEVICE_UART_BASE);
+    fdtw_string(w, "compatible", "ns16550a");
+    fdtw_pair(w, "reg", DEVICE_UART_BASE, DEVICE_UART_SIZE);
+    fdtw_u32(w, "clock-frequency", UART_CLOCK);
+    fdtw_u32(w, "interrupt-parent", PLIC_PHANDLE);
+    fdtw_u32(w, "interrupts", DEVICE_UART_IRQ);
+    fdtw_end(w);
+    fdtw_end(w);
+}
+
 static void write_chosen(struct fdt_writer *w, const struct vm *vm, uint64_t initrd)
 {
     fdtw_node(w, "chosen");
+    fdtw_string(w, "stdout-path", "/soc/serial@10000000");
     if (vm->bootargs)
         fdtw_string(w, "bootargs", vm->bootargs);
     if (initrd) {
@@ -162,6 +216,7 @@ size_t guest_dt_write(const struct vm *vm, uint64_t initrd, void *buf)
     fdtw_pair(&w, "reg", vm->gstage.ram_base, vm->gstage.ram_size);
     fdtw_end(&w);
     write_cpus(&w, vm);
+    write_soc(&w, vm);
     write_isthmus(&w, vm);
     return fdtw_close(&w);
 }

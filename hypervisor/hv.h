@@ -15,6 +15,8 @@
 #include "asm_offsets.h"
 #include "fdt.h"
 #include "lock.h"
+#include "plic.h"
+#include "uart.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -37,13 +39,15 @@ struct hv;
 struct vm;
 
 /** What vcpu->park says is to become of a vCPU that leaves its hart. */
-enum park { PARK_READY, PARK_WAIT, PARK_OFF };
+/** PARK_DEVICE: nothing, a device is to be accessed before it goes on. */
+enum park { PARK_READY, PARK_WAIT, PARK_OFF, PARK_DEVICE };
 
 enum vcpu_state { VCPU_OFF, VCPU_READY, VCPU_RUNNING, VCPU_WAITING };
 
 /* Bits of vcpu->requests: work that others leave for a vCPU. */
-#define REQUEST_IPI 1u  /* set VSSIP */
-#define REQUEST_STOP 2u /* the guest is going down: leave the hart for good */
+#define REQUEST_IPI 1u      /* set VSSIP */
+#define REQUEST_STOP 2u     /* the guest is going down: leave the hart for good */
+#define REQUEST_EXTERNAL 4u /* external changed */
 
 /** A virtual hart. trap.S knows the offsets of regs and hart. */
 struct vcpu {
@@ -56,7 +60,8 @@ struct vcpu {
     enum park park;
     struct vcpu *next, *prev;
     uint64_t timer; /* the guest's deadline in time units when there is no Sstc */
-    uint64_t exits[8];
+    uint64_t exits[9];
+    bool external;  /* the PLIC interrupts it; under sched.lock */
 
     /* The VS-level state while the vCPU is not on a hart. */
     uint64_t sepc, sstatus, hstatus, hvip;
@@ -136,9 +141,13 @@ struct vm {
     uint64_t ran_on;                 /* harts (by index) whose TLB may hold entries of this VMID */
     struct vcpu *last_on[MAX_HARTS]; /* the vCPU of this guest that a hart ran last */
     struct lock hsm_lock;            /* one vCPU start at a time */
+    struct lock device_lock;
+    struct plic plic;
+    struct uart uart;
     struct lock line_lock;
     unsigned line_len;
-    char line[1024]; /* console output up to the newline */
+    unsigned line_shown; /* characters of it on the console already, under console.lock */
+    char line[1024];     /* console output up to the newline */
 };
 
 /** A region that several guests map: the two-copy way of sharing, for comparison. */
@@ -166,10 +175,19 @@ struct sched {
 };
 
 struct console {
-    struct lock lock;
+    struct lock lock;       /* of output */
     volatile uint8_t *uart; /* NULL: through SBI */
     unsigned reg_shift;
-    unsigned room; /* characters that fit the FIFO for sure */
+    unsigned room;   /* characters that fit the FIFO for sure */
+    struct vm *open; /* whose unfinished line stands last on the console */
+
+    struct lock input_lock;
+    uint32_t listening; /* a guest waits for interrupts of input: look for it */
+    bool typed;         /* there has been input: show unfinished lines */
+    uint64_t next_look; /* in time units */
+    unsigned focus;     /* index of the guest that gets the input */
+    unsigned queued;    /* characters for it that it has not taken */
+    char queue[64];
 };
 
 /** The machine and all that runs on it. */

@@ -235,7 +235,7 @@ static int64_t dbcn_read(struct vm *vm, uint64_t n, uint64_t gpa, int64_t *count
 
         if (!to)
             return SBI_ERR_INVALID_PARAM;
-        c = console_getchar(vm->hv);
+        c = console_getchar(vm);
         if (c < 0)
             break;
         *to = (uint8_t)c;
@@ -283,7 +283,7 @@ static bool legacy_putchar(struct vcpu *v, struct sbiret *ret)
 
 static bool legacy_getchar(struct vcpu *v, struct sbiret *ret)
 {
-    ret->error = console_getchar(v->vm->hv);
+    ret->error = console_getchar(v->vm);
     return true;
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "sched.h"
+#include "console.h"
 #include "csr.h"
 #include "firmware.h"
 #include "vcpu.h"
@@ -43,6 +44,8 @@ static void program_timer(struct hart *hart, const struct vcpu *running)
     }
     if (running && !hv->has_sstc && running->timer < first)
         first = running->timer;
+    if (console_deadline(hart) < first)
+        first = console_deadline(hart);
     if (first == hart->timer)
         return;
     hart->timer = first;
@@ -102,6 +105,8 @@ static void collect_interrupts(struct hv *hv, struct vcpu *v)
 {
     if (__atomic_fetch_and(&v->requests, ~REQUEST_IPI, __ATOMIC_SEQ_CST) & REQUEST_IPI)
         v->hvip |= 1ull << IRQ_VSSI;
+    v->hvip &= ~(1ull << IRQ_VSEI);
+    v->hvip |= v->external ? 1ull << IRQ_VSEI : 0;
     if (!hv->has_sstc && v->timer <= time_now()) {
         v->hvip |= 1ull << IRQ_VSTI;
         v->timer = NEVER;
@@ -149,6 +154,7 @@ static void wait_idle(struct hart *hart)
     unlock(sched_lock);
     __asm__ volatile("wfi" ::: "memory");
     csr_clear(CSR_SIP, 1ull << IRQ_SSI);
+    console_tick(hart);
     lock(sched_lock);
     hart->idle = false;
 }
@@ -218,32 +224,55 @@ bool sched_others_ready(struct hv *hv)
     return __atomic_load_n(&hv->sched.ready.head, __ATOMIC_RELAXED) != NULL;
 }
 
+/* @v waits and has an interrupt that it did not have: does it go on? */
+static void interrupt_waiting(struct hv *hv, struct vcpu *v)
+{
+    if (vcpu_has_interrupt(hv, v, 0)) {
+        wake(hv, v);
+        find_hart(hv, v);
+    }
+}
+
+/* Leaves a request with a vCPU that runs on another hart. */
+static void request(struct vcpu *v, uint32_t what)
+{
+    __atomic_fetch_or(&v->requests, what, __ATOMIC_SEQ_CST);
+    firmware_send_ipi(v->hart);
+}
+
 void sched_interrupt(struct vcpu *v)
 {
     struct hv *hv = v->vm->hv;
 
     lock(&hv->sched.lock);
-    switch (v->state) {
-    case VCPU_RUNNING:
-        if (v->hart == this_hart()) {
+    if (v->state == VCPU_RUNNING) {
+        if (v->hart == this_hart())
             csr_set(CSR_HVIP, 1ull << IRQ_VSSI);
-        } else {
-            __atomic_fetch_or(&v->requests, REQUEST_IPI, __ATOMIC_SEQ_CST);
-            firmware_send_ipi(v->hart);
-        }
-        break;
-    case VCPU_WAITING:
+        else
+            request(v, REQUEST_IPI);
+    } else if (v->state != VCPU_OFF) {
         v->hvip |= 1ull << IRQ_VSSI;
-        if (vcpu_has_interrupt(hv, v, 0)) {
-            wake(hv, v);
-            find_hart(hv, v);
-        }
-        break;
-    case VCPU_READY:
-        v->hvip |= 1ull << IRQ_VSSI;
-        break;
-    case VCPU_OFF:
-        break;
+        if (v->state == VCPU_WAITING)
+            interrupt_waiting(hv, v);
+    }
+    unlock(&hv->sched.lock);
+}
+
+void sched_external(struct vcpu *v, bool raised)
+{
+    struct hv *hv = v->vm->hv;
+
+    lock(&hv->sched.lock);
+    __atomic_store_n(&v->external, raised, __ATOMIC_SEQ_CST);
+    if (v->state == VCPU_RUNNING) {
+        if (v->hart == this_hart())
+            vcpu_show_external(v);
+        else
+            request(v, REQUEST_EXTERNAL);
+    } else {
+        collect_interrupts(hv, v);
+        if (v->state == VCPU_WAITING)
+            interrupt_waiting(hv, v);
     }
     unlock(&hv->sched.lock);
 }
@@ -284,6 +313,7 @@ bool sched_tick(struct vcpu *v)
         csr_set(CSR_HVIP, 1ull << IRQ_VSTI);
         v->timer = NEVER;
     }
+    console_tick(hart);
     return go_on(hart, v, now);
 }
 
@@ -327,8 +357,7 @@ void sched_stop(struct vm *vm, bool restart, bool failed)
                 take(&v->hart->waiting, v);
                 v->state = VCPU_OFF;
             } else if (v->state == VCPU_RUNNING && v->hart != this_hart()) {
-                __atomic_fetch_or(&v->requests, REQUEST_STOP, __ATOMIC_SEQ_CST);
-                firmware_send_ipi(v->hart);
+                request(v, REQUEST_STOP);
             }
         }
     }

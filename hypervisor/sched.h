@@ -23,7 +23,7 @@ static inline uint64_t time_now(void)
 }
 
 /**
- * trap.S: the vCPU @leaving (NULL at first) leaves this hart in the manner of its park member; its
+ * The vCPU @leaving (NULL at first) leaves this hart in the manner of its park member; its
  * general registers are saved. Returns the vCPU that runs next, its other state loaded; waits until
  * there is one.
  */
@@ -40,6 +40,9 @@ bool sched_others_ready(struct hv *hv);
 
 /** Raise a supervisor software interrupt in @v. */
 void sched_interrupt(struct vcpu *v);
+
+/** Tell @v whether the PLIC interrupts it. */
+void sched_external(struct vcpu *v, bool raised);
 
 /** The state of @v, for HSM. */
 enum vcpu_state sched_state(struct vcpu *v);

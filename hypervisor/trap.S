@@ -7,7 +7,8 @@
  * gp and s0 to s11 stay where they are: the hypervisor never uses gp, and the C code keeps the
  * others. So an exit that goes back to the same vCPU, which nearly all do, moves 18 registers each
  * way and no CSR but sscratch. vcpu_exit() returns 0 to ask for the scheduler; only then the
- * rest is saved, and sched_switch() brings back the vCPU that is to run.
+ * rest is saved, and vcpu_left() brings back the vCPU that is to run: another one, or the same
+ * after an access to a device, which may be to any register.
  */
 #include "asm_offsets.h"
 #include "csr.h"
@@ -84,7 +85,7 @@ reschedule:
     /* Entered with a0 = 0 by hart_main() when the hart is ready for its first vCPU. */
     .globl sched_enter
 sched_enter:
-    call sched_switch
+    call vcpu_left
     ld x3, R(3)(a0)
     ld x8, R(8)(a0)
     ld x9, R(9)(a0)

@@ -34,7 +34,7 @@ void vcpu_reset(struct vcpu *v, uint64_t pc, uint64_t arg)
     v->sstatus = (csr_read(CSR_SSTATUS) & ~(uint64_t)(SSTATUS_FS | SSTATUS_SPIE | SSTATUS_SIE)) |
                  SSTATUS_SPP | SSTATUS_FS_CLEAN;
     v->hstatus = csr_read(CSR_HSTATUS) | HSTATUS_SPV | HSTATUS_SPVP | HSTATUS_VTW;
-    v->hvip = 0;
+    v->hvip = v->external ? 1ull << IRQ_VSEI : 0;
     v->vsstatus = 2ull << 32; /* UXL: 64 bits */
     v->vsie = v->vstvec = v->vsscratch = v->vsepc = v->vscause = v->vstval = v->vsatp = 0;
     v->vstimecmp = NEVER;
@@ -114,6 +114,14 @@ bool vcpu_has_interrupt(const struct hv *hv, const struct vcpu *v, uint64_t now)
     if (vcpu_deadline(hv, v) <= now)
         pending |= 1ull << IRQ_VSTI;
     return pending & v->vsie << 1; /* vsie holds the VS-level interrupts one bit lower */
+}
+
+void vcpu_show_external(const struct vcpu *v)
+{
+    if (__atomic_load_n(&v->external, __ATOMIC_SEQ_CST))
+        csr_set(CSR_HVIP, 1ull << IRQ_VSEI);
+    else
+        csr_clear(CSR_HVIP, 1ull << IRQ_VSEI);
 }
 
 void vcpu_raise(uint64_t cause, uint64_t tval)

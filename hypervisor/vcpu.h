@@ -20,6 +20,9 @@ uint64_t vcpu_deadline(const struct hv *hv, const struct vcpu *v);
 /** Whether a vCPU with saved state has an interrupt that ends a WFI. */
 bool vcpu_has_interrupt(const struct hv *hv, const struct vcpu *v, uint64_t now);
 
+/** Let the hart of the running vCPU @v show whether the PLIC interrupts it. */
+void vcpu_show_external(const struct vcpu *v);
+
 /** Raise an exception in the running guest, as if its own hart had taken it to VS-mode. */
 void vcpu_raise(uint64_t cause, uint64_t tval);
 

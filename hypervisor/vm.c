@@ -2,6 +2,7 @@
 #include "vm.h"
 #include "console.h"
 #include "csr.h"
+#include "device.h"
 #include "firmware.h"
 #include "gstage.h"
 #include "guest_dt.h"
@@ -130,6 +131,7 @@ void vm_start(struct vm *vm)
         guest_over(vm);
         return;
     }
+    device_reset(vm);
     vm->state = VM_RUNNING;
     vcpu_reset(&vm->vcpus[0], vm->entry, vm->dtb);
     sched_start(&vm->vcpus[0]);

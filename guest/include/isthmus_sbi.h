@@ -43,6 +43,7 @@
 #define ISTHMUS_EXITS_VIRTUAL 5 /* virtual-instruction exceptions */
 #define ISTHMUS_EXITS_WFI 6     /* WFI, not among these */
 #define ISTHMUS_EXITS_OTHER 7
-#define ISTHMUS_EXITS_CLASSES 8
+#define ISTHMUS_EXITS_DEVICE 8 /* accesses to the UART and the PLIC */
+#define ISTHMUS_EXITS_CLASSES 9
 
 #endif

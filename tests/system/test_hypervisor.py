@@ -124,13 +124,13 @@ def smp(machine, guest, harts):
 EDGES = 44
 
 FAULTS = {
-    "wild-load": r"load outside of its memory at gpa 0x10000004 .*sepc 0x\w+, instruction 0x",
-    "wild-store": r"store outside of its memory at gpa 0x10000008 .*sepc 0x\w+, instruction 0x",
-    "wild-jump": r"instruction fetch outside of its memory at gpa 0x10000000 ",
+    "wild-load": r"load outside of its memory at gpa 0x20000004 .*sepc 0x\w+, instruction 0x",
+    "wild-store": r"store outside of its memory at gpa 0x20000008 .*sepc 0x\w+, instruction 0x",
+    "wild-jump": r"instruction fetch outside of its memory at gpa 0x20000000 ",
     "beyond-ram": r"store outside of its memory at gpa 0x81000000 ",
     "no-vector": r"trap vector after: illegal instruction, vsepc 0x",
     "no-vector-virtual": r"virtual instruction before it set a trap vector, .*instruction 0x68",
-    "wild-table": r"page table outside of its memory at gpa 0x10000010 ",
+    "wild-table": r"page table outside of its memory at gpa 0x20000010 ",
 }
 
 
