@@ -36,7 +36,7 @@ struct cpu {
     uint64_t id;
     bool catching; /* a trap is expected; the two below say which came */
     uint64_t caught_cause, caught_tval;
-    uint64_t interrupts; /* software and timer interrupts taken */
+    uint64_t interrupts; /* taken */
     void (*run)(struct cpu *cpu);
     bool done;
 };

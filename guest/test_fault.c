@@ -7,6 +7,7 @@
 #include "string.h"
 
 #define NOWHERE 0x20000000ull
+#define DEVICE 0x10000000ull /* the UART */
 
 static void wild_load(struct guest *g)
 {
@@ -40,6 +41,16 @@ static void no_vector_virtual(struct guest *g)
     (void)csr_read(CSR_HGATP);
 }
 
+static void device_amo(struct guest *g)
+{
+    __atomic_fetch_add((uint32_t *)DEVICE, 1, __ATOMIC_RELAXED);
+}
+
+static void device_jump(struct guest *g)
+{
+    ((void (*)(void))DEVICE)();
+}
+
 /* A page table that lies outside of memory. */
 static void wild_table(struct guest *g)
 {
@@ -59,7 +70,8 @@ static const struct {
     {"wild-load", wild_load},   {"wild-store", wild_store},
     {"wild-jump", wild_jump},   {"beyond-ram", beyond_ram},
     {"no-vector", no_vector},   {"no-vector-virtual", no_vector_virtual},
-    {"wild-table", wild_table}, {"fail-shutdown", fail_shutdown},
+    {"wild-table", wild_table}, {"device-amo", device_amo},
+    {"device-jump", device_jump}, {"fail-shutdown", fail_shutdown},
 };
 
 int guest_main(struct guest *g)

@@ -21,6 +21,8 @@ static void on_interrupt(struct cpu *cpu, uint64_t cause)
     cpu->interrupts++;
     if ((cause & ~CAUSE_INTERRUPT) == IRQ_SSI)
         csr_clear(CSR_SIP, 1ull << IRQ_SSI);
+    else if ((cause & ~CAUSE_INTERRUPT) == IRQ_SEI)
+        csr_clear(CSR_SIE, 1ull << IRQ_SEI); /* it stays until the device is served */
     else
         sbi_call(SBI_TIME, 0, UINT64_MAX, 0, 0, 0, 0);
 }

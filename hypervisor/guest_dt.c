@@ -51,6 +51,18 @@ static void guest_isa(const struct hv *hv, char *out, size_t size)
     out[n] = '\0';
 }
 
+/* What the host's tree says of cache-block instructions holds for guests too. */
+static void write_block_sizes(struct fdt_writer *w, const struct fdt *host)
+{
+    static const char *const NAMES[] = {"riscv,cbom-block-size", "riscv,cbop-block-size",
+                                        "riscv,cboz-block-size"};
+    int cpu = fdt_find(host, "/cpus/cpu");
+
+    for (unsigned i = 0; cpu >= 0 && i < sizeof(NAMES) / sizeof(NAMES[0]); i++)
+        if (fdt_prop(host, cpu, NAMES[i], NULL))
+            fdtw_u32(w, NAMES[i], (uint32_t)fdt_number(host, cpu, NAMES[i], 0));
+}
+
 static void write_cpus(struct fdt_writer *w, const struct vm *vm)
 {
     char isa[256];
@@ -68,6 +80,7 @@ static void write_cpus(struct fdt_writer *w, const struct vm *vm)
         fdtw_string(w, "compatible", "riscv");
         fdtw_string(w, "riscv,isa", isa);
         fdtw_string(w, "mmu-type", "riscv,sv48");
+        write_block_sizes(w, &vm->hv->fdt);
         fdtw_node(w, "interrupt-controller");
         fdtw_u32(w, "#interrupt-cells", 1);
         fdtw_bytes(w, "interrupt-controller", "", 0);

@@ -43,17 +43,18 @@ def apt(root, *args, cwd=None):
     return p.stdout
 
 
-def make_root(root):
+def make_root(root, *architectures):
     if not shutil.which("apt-get") or not os.path.exists(KEYRING):
         raise Unreachable("apt or Debian's keyring is not installed")
     os.makedirs(os.path.join(root, "lists/partial"), exist_ok=True)
     os.makedirs(os.path.join(root, "archives/partial"), exist_ok=True)
     with open(os.path.join(root, "sources.list"), "w", encoding="utf-8") as f:
-        f.write(f"deb [arch=riscv64 signed-by={KEYRING}] {mirror()} {SUITE} main\n")
+        f.write(f"deb [arch={','.join(architectures)} signed-by={KEYRING}] {mirror()} {SUITE} main\n")
     with open(os.path.join(root, "status"), "w", encoding="utf-8"):
         pass
     with open(os.path.join(root, "apt.conf"), "w", encoding="utf-8") as f:
-        f.write(f'APT::Architecture "riscv64";\nAPT::Architectures {{ "riscv64"; }};\n'
+        names = " ".join(f'"{a}";' for a in architectures)
+        f.write(f'APT::Architecture "{architectures[0]}";\nAPT::Architectures {{ {names} }};\n'
                 f'APT::Sandbox::User "";\nAcquire::Languages "none";\nAcquire::Retries "2";\n'
                 f'Dir::Etc::sourcelist "{root}/sources.list";\n'
                 f'Dir::Etc::sourceparts "/dev/null";\nDir::State "{root}";\n'
@@ -61,29 +62,66 @@ def make_root(root):
                 f'Dir::Cache "{root}";\nDir::Cache::archives "{root}/archives";\n')
 
 
-def fetch():
-    """The folder with the unpacked kernel and busybox; it appears whole or not at all."""
-    ready = os.path.join(CACHE, "kernel")
+def download(ready, apt_root, architectures, choose):
+    """Unpacks packages to the folder @ready, which appears whole or not at all. @choose(root) names
+    them, asking the index below the apt root."""
     os.makedirs(CACHE, exist_ok=True)
     with open(os.path.join(CACHE, "lock"), "w", encoding="utf-8") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not os.path.exists(ready):
-            root, work = os.path.join(CACHE, "apt"), os.path.join(CACHE, "work")
-            shutil.rmtree(work, ignore_errors=True)
-            os.makedirs(os.path.join(work, "debs"))
-            make_root(root)
-            apt(root, "apt-get", "-q", "update")
-            kernel = re.search(r"Depends: (linux-image-[0-9]\S*)",
-                               apt(root, "apt-cache", "depends", "linux-image-riscv64"))
-            if not kernel:
-                raise Unreachable("the archive's index could not be fetched")
-            apt(root, "apt-get", "-q", "download", kernel[1], "busybox-static",
-                cwd=os.path.join(work, "debs"))
-            for deb in glob.glob(os.path.join(work, "debs", "*.deb")):
-                subprocess.run(["dpkg-deb", "-x", deb, os.path.join(work, "files")], check=True)
-            os.rename(os.path.join(work, "files"), ready)
-            shutil.rmtree(work)
+        if os.path.exists(ready):
+            return ready
+        root, work = os.path.join(CACHE, apt_root), os.path.join(CACHE, "work")
+        shutil.rmtree(work, ignore_errors=True)
+        os.makedirs(os.path.join(work, "debs"))
+        make_root(root, *architectures)
+        apt(root, "apt-get", "-q", "update")
+        apt(root, "apt-get", "-q", "download", *choose(root), cwd=os.path.join(work, "debs"))
+        for deb in glob.glob(os.path.join(work, "debs", "*.deb")):
+            subprocess.run(["dpkg-deb", "-x", deb, os.path.join(work, "files")], check=True)
+        os.rename(os.path.join(work, "files"), ready)
+        shutil.rmtree(work)
     return ready
+
+
+def choose_kernel(root):
+    found = re.search(r"Depends: (linux-image-[0-9]\S*)",
+                      apt(root, "apt-cache", "depends", "linux-image-riscv64"))
+    if not found:
+        raise Unreachable("the archive's index could not be fetched")
+    return found[1], "busybox-static"
+
+
+def fetch():
+    """The folder with the unpacked kernel and busybox."""
+    return download(os.path.join(CACHE, "kernel"), "apt", ["riscv64"], choose_kernel)
+
+
+def headers():
+    """The folder in which modules for the kernel are built: Debian's headers, and kbuild's programs
+    for this host with the libc that they were linked with, which may be newer than the host's."""
+    version = os.path.basename(kernel()).removeprefix("vmlinux-")
+    series = version.removesuffix("-riscv64")
+    native = subprocess.run(["dpkg", "--print-architecture"], capture_output=True, text=True,
+                            check=True).stdout.strip()
+    ready = os.path.join(CACHE, "headers-" + version)
+    download(ready, "apt-headers", ["riscv64", native],
+             lambda root: (f"linux-headers-{version}", f"linux-headers-{series}-common",
+                           f"linux-kbuild-{series}:{native}", f"libc6:{native}"))
+    libc = os.path.dirname(glob.glob(os.path.join(ready, "usr/lib/*/ld-linux*"))[0])
+    loader = glob.glob(os.path.join(libc, "ld-linux*"))[0]
+    scripts = os.path.join(ready, "usr/lib", "linux-kbuild-" + series, "scripts")
+    build = os.path.join(ready, "usr/src", "linux-headers-" + version)
+    for name, real in (("basic/fixdep", "basic/fixdep.real"),
+                       ("mod/modpost", "mod/modpost.real-lsb-64")):
+        name, real = os.path.join(scripts, name), os.path.join(scripts, real)
+        if not os.path.exists(real):
+            os.rename(name, real)
+        with open(name, "w", encoding="utf-8") as f:
+            f.write(f'#!/bin/sh\nexec {loader} --library-path {libc} {real} "$@"\n')
+        os.chmod(name, 0o755)
+    with open(os.path.join(build, "Makefile"), "w", encoding="utf-8") as f:
+        f.write(f"include {ready}/usr/src/linux-headers-{series}-common/Makefile\n")
+    return build
 
 
 def kernel():
@@ -129,6 +167,7 @@ def initramfs(path, script, modules, files=()):
         entries.append(("bin/busybox", 0o100755, f.read()))
     entries += [("init", 0o100755, INIT.encode()), ("script", 0o100644, script.encode()),
                 ("modules/order", 0o100644, "\n".join(order).encode())]
-    entries += [(name, 0o100755, data.encode()) for name, data in files]
+    entries += [(name, 0o100755, data if isinstance(data, bytes) else data.encode())
+                for name, data in files]
     with gzip.open(path, "wb", 1) as f:
         f.write(cpio(entries))

@@ -130,6 +130,8 @@ FAULTS = {
     "beyond-ram": r"store outside of its memory at gpa 0x81000000 ",
     "no-vector": r"trap vector after: illegal instruction, vsepc 0x",
     "no-vector-virtual": r"virtual instruction before it set a trap vector, .*instruction 0x68",
+    "device-amo": r"a device accessed by other than a load or store at gpa 0x10000000 ",
+    "device-jump": r"instruction fetch outside of its memory at gpa 0x10000000 ",
     "wild-table": r"page table outside of its memory at gpa 0x20000010 ",
 }
 
@@ -172,6 +174,17 @@ def bad_images(machine, guest, harts):
     for name, (_, line) in cases.items():
         expect(r.said("", f"guest {name} cannot start: .*{line}"), f"{name} not refused", wrong)
     expect(r.said("good", "^hello 2 from good"), "the good guest did not finish", wrong)
+    return wrong, r
+
+
+def devices(machine, guest, harts):
+    """The UART and the PLIC that guests see, by all widths of loads and stores."""
+    wrong = []
+    r = machine.run(harts, [f"{guest('test_device')},name=dev,memory=16M,vcpus=2"])
+    expect(r.status == 0, f"exit status {r.status}", wrong)
+    expect("by the UART" in r.lines.get("dev", []), "what the UART printed", wrong)
+    for key in ("widths", "registers", "uart", "plic", "wakes"):
+        expect(r.values("dev", key) == ["1"], key, wrong)
     return wrong, r
 
 
@@ -259,7 +272,7 @@ def image_formats(machine, guest, harts):
 
 CASES = [(f"{case.__name__}, {harts} harts", case, harts)
          for case, counts in ((demo, (1, 3)), (restart, (1, 2)), (smp, (1, 3)), (faults, (2,)),
-                              (bad_images, (2,)), (image_formats, (1,)),
+                              (bad_images, (2,)), (image_formats, (1,)), (devices, (1, 2)),
                               (ring, (2,)), (hammer, (1, 3)), (windows, (1, 2)))
          for harts in counts]
 
