@@ -32,6 +32,7 @@ static const struct named hart_table[] = {
     HART("translator.exits.budget", counters.native_exits[NATIVE_EXIT_BUDGET]),
     HART("translator.exits.system", counters.native_exits[NATIVE_EXIT_SYSTEM]),
     HART("translator.exits.trap", counters.native_exits[NATIVE_EXIT_TRAP]),
+    HART("translator.exits.split", counters.native_exits[NATIVE_EXIT_SPLIT]),
 };
 
 #define WINDOW(name) {"windows." #name, offsetof(struct window_counters, name)}

@@ -31,6 +31,11 @@ struct block {
     uint16_t off;           /* of its first instruction in the page */
     uint8_t heat;           /* atomic: how often it was entered, up to translator.hot */
     uint8_t n;              /* instructions; a pseudo-op stands behind the last */
+    /* Atomic, the translator's: by op, what runs have shown (jit/memory.c). */
+    uint64_t scattered; /* its page is hardly ever that of the time before */
+    uint64_t apart;     /* the accesses that it leads lie in two pages, or in a device */
+    uint64_t splits_seen; /* instructions retired when splits was counted from 0 */
+    uint8_t splits;
     struct op ops[];
 };
 

@@ -109,8 +109,17 @@ enum native_exit {
     NATIVE_EXIT_BUDGET, /* fewer instructions are left than it has */
     NATIVE_EXIT_SYSTEM, /* behind an instruction that may have changed the context */
     NATIVE_EXIT_TRAP,   /* inside an instruction: an exception, a return from one, WFI */
+    NATIVE_EXIT_SPLIT,  /* accesses that one look-up was to serve lie in two pages, or in a device */
     NATIVE_EXITS,
 };
+
+/* Translator: where an access found its TLB entry last, as its guess for the next time. */
+struct hart_site {
+    uint32_t entry;  /* offset in the bank's entries for loads, or for stores */
+    uint32_t misses; /* counted in steps, so that the carry tells when there were many */
+    uint64_t seen;   /* instructions retired when there were many before */
+};
+enum { HART_SITES = 8192 };
 
 /* What a hart counts beside instructions (read by --stats). */
 struct hart_counters {
@@ -225,6 +234,7 @@ struct hart {
     struct hart_halt halt;    /* the debugger clears it */
     bool stepping;            /* for a debugger: breakpoints do not count, */
     bool hold_interrupts;     /* and interrupts wait */
+    struct hart_site sites[HART_SITES];
 
     pthread_mutex_t sleep_lock;
     pthread_cond_t sleep;

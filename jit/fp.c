@@ -32,11 +32,16 @@ enum {
 };
 enum { RM_RNE = 0, RM_RTZ = 1, RM_DYN = 7 };
 
-void fp_guard_flag(struct trans *t, struct stub *s, int32_t flag)
+void fp_guard_flag(struct trans *t, struct stub *s, unsigned flag)
 {
-    op_rm(&t->a, 0, 0x80, ALU_CMP, RBP, flag); /* cmp byte [flag], 0 */
+    int32_t where = flag == FP_DIRTY ? HART(fp_dirty) : HART(fp_on);
+
+    if (t->fp_known & flag)
+        return;
+    op_rm(&t->a, 0, 0x80, ALU_CMP, RBP, where); /* cmp byte [where], 0 */
     put8(&t->a, 0);
     stub_from(s, jcc(&t->a, CC_E));
+    t->fp_known |= flag == FP_DIRTY ? FP_DIRTY | FP_ON : FP_ON;
 }
 
 /* To s unless FS is Dirty and frm is to nearest even. */
@@ -221,7 +226,7 @@ static void inject_sign(struct trans *t, const struct op *op, const struct insn 
     struct stub *s = stub_new(t, op);
     unsigned width = format == DOUBLE ? W : 0, top = format == DOUBLE ? 63 : 31;
 
-    fp_guard_flag(t, s, HART(fp_dirty));
+    fp_guard_flag(t, s, FP_DIRTY);
     check_boxes(t, s, format, in->rs1, in->rs2);
     op_rm(a, width, 0x8b, RAX, RBP, FREG(in->rs1));
     op_rm(a, width, 0x8b, RCX, RBP, FREG(in->rs2));
@@ -395,7 +400,7 @@ EMIT(fmv_x_d)
 {
     struct stub *s = stub_new(t, op);
 
-    fp_guard_flag(t, s, HART(fp_on));
+    fp_guard_flag(t, s, FP_ON);
     mov_rm(&t->a, RAX, RBP, FREG(in->rs1));
     if (in->rd)
         set_result(t, in->rd, RAX);
@@ -406,7 +411,7 @@ EMIT(fmv_x_w)
 {
     struct stub *s = stub_new(t, op);
 
-    fp_guard_flag(t, s, HART(fp_on));
+    fp_guard_flag(t, s, FP_ON);
     op_rm(&t->a, W, 0x63, RAX, RBP, FREG(in->rs1));
     if (in->rd)
         set_result(t, in->rd, RAX);
@@ -417,7 +422,7 @@ EMIT(fmv_d_x)
 {
     struct stub *s = stub_new(t, op);
 
-    fp_guard_flag(t, s, HART(fp_dirty));
+    fp_guard_flag(t, s, FP_DIRTY);
     mov_mr(&t->a, RBP, FREG(in->rd), use(t, in->rs1, RAX));
     stub_resume(t, s);
 }
@@ -426,7 +431,7 @@ EMIT(fmv_w_x)
 {
     struct stub *s = stub_new(t, op);
 
-    fp_guard_flag(t, s, HART(fp_dirty));
+    fp_guard_flag(t, s, FP_DIRTY);
     op_rm(&t->a, 0, 0x89, use(t, in->rs1, RAX), RBP, FREG(in->rd));
     put_box(t, in->rd);
     stub_resume(t, s);

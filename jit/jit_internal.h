@@ -5,10 +5,11 @@
  *
  * Host registers in translated code:
  *   rbp  &hart.x[16], so that every x register has an 8-bit displacement
+ *   r14  hart.dbank
  *   r15  hart.left
  *   rax, rcx, rdx  scratch, dead between guest instructions
- *   ten others     the guest registers that compilers use most (host_of); the rest stay in memory
- * rsp is aligned to 16. All translated code shares the convention, so blocks are chained by
+ *   nine others    the guest registers that compilers use most (host_of); the rest stay in memory
+ * rsp is aligned to 16; what a block puts aside for itself is at [rsp], of FRAME_SLOTS words. All translated code shares the convention, so blocks are chained by
  * plain jumps.
  *
  * A translation starts with the charge of its instructions, and leaves by one of the common exits
@@ -29,16 +30,23 @@
 #define XREG(r) ((int32_t)((int)(r) - 16) * 8)
 #define FREG(r) ((int32_t)(HART(f) + (int)(r) * 8))
 
+enum { DBANK = R14, LEFT = R15 };
+enum { FRAME_SLOTS = 9 };
+
 enum { NOT_MAPPED = -1 };
 extern const int8_t jit_host_of[33];
 
 /* Addresses, where they are executed, of the code that all translations share. */
 struct thunks {
-    void (*enter)(struct hart *h, void *native);
+    /* Run native code. Result: NULL, or the op at which the interpreter goes on, everything before
+     * it in its block done. */
+    const struct op *(*enter)(struct hart *h, void *native);
     /* Leave, by cause; ecx: the next instruction's offset from hart.vpage, or rax: its address. */
     uint8_t *exit_offset[NATIVE_EXITS], *exit_pc[NATIVE_EXITS];
     uint8_t *cold;     /* a block that is not translated was entered; rcx: the block */
     uint8_t *fallback; /* called: execute the op at rax of the block at offset ecx, or leave */
+    uint8_t *interpret; /* leave: the interpreter goes on with the op at rax of the block at ecx */
+    uint8_t *note;     /* called: jit_note_misses(hart, rax, left); all scratch registers are lost */
 };
 
 struct jit {
@@ -52,7 +60,7 @@ struct jit {
     size_t code, data;  /* atomic; code grows up from code_start, data grows down from size */
     bool full;          /* atomic */
     bool has_fma;
-    unsigned sites;     /* given away so far, modulo TLB_SITES */
+    unsigned sites;     /* given away so far, modulo HART_SITES */
     struct thunks thunks;
     struct jit_counters counters;
     FILE *perf_map;
@@ -63,6 +71,30 @@ struct fallback_op {
     struct op op, stop;
 };
 
+/* A memory access, or the first of a group of accesses that share one look-up (plan.c). */
+struct access {
+    uint8_t base;     /* guest register */
+    uint8_t size;     /* the alignment that is checked: the largest datum of the group */
+    bool store;
+    bool predicted;   /* it has a site, which guesses the TLB entry */
+    int8_t group;     /* slot of the frame where its host address is put aside; NO_GROUP */
+    unsigned site;    /* of the hart's */
+    int32_t low, high; /* offsets from the base: where the page is looked up, and of the last datum */
+};
+enum { NO_GROUP = -1 };
+
+/* How an op accesses memory, by plan.c. */
+struct plan {
+    int8_t member; /* of the group of that slot, led by an earlier op; NO_GROUP */
+    int8_t leads;  /* index in trans.groups; NO_GROUP */
+};
+
+/* What a site's misses are reported with. */
+struct site_note {
+    struct block *block;
+    unsigned op, site;
+};
+
 enum { STUBS_MAX = 3 * BLOCK_MAX, STUB_FROM_MAX = 6 };
 
 /* The slow way of one instruction, written behind the block. */
@@ -71,10 +103,11 @@ struct stub {
     unsigned from_n;
     const struct op *op;
     uint8_t *resume; /* where it is executed */
-    /* Of a load or store, see translate_address in memory.c: */
-    int32_t table, site; /* offsets in the bank: of the table, of the site's entry (0: none) */
-    fixup site_miss;
-    uint8_t *site_hit;
+    /* Of a load or store (memory.c): */
+    bool is_access;
+    struct access access;
+    uint8_t *begin, *hit; /* of the look-up, and behind it */
+    fixup miss, split;    /* not the entry guessed; not all of the group in one page */
 };
 
 /* A branch out of the middle of a block. */
@@ -96,9 +129,23 @@ struct trans {
     unsigned stubs_n;
     struct aside asides[BLOCK_BRANCHES_MAX];
     unsigned asides_n;
-    int32_t sites[2][32]; /* offsets in the bank, for loads and for stores by base; 0: none yet */
+    struct insn in[BLOCK_MAX];
+    struct plan plan[BLOCK_MAX];
+    struct access groups[FRAME_SLOTS];
+    int held;          /* the group whose host address is in rax; NO_GROUP */
+    unsigned fp_known; /* FP_ON, FP_DIRTY: tested earlier in the block */
     bool done; /* the block's last instruction has set the way on */
 };
+
+enum { FP_ON = 1, FP_DIRTY = 2 };
+
+/* plan.c: which accesses of the block share a look-up. Fills t->plan and t->groups from t->in. */
+void jit_plan_accesses(struct trans *t);
+/* What in does with memory. False: nothing that the translator does inline. */
+bool jit_access_of(const struct insn *in, struct access *access);
+
+/* translate.c: a site missed often. Called from translated code. */
+void jit_note_misses(struct hart *h, const struct site_note *note, int64_t left);
 
 /* thunks.c: write the shared code at the start of the buffer. */
 void jit_make_thunks(struct jit *jit, struct asm_ *a);
@@ -118,14 +165,19 @@ void stub_from(struct stub *s, fixup from);
 void stub_resume(struct trans *t, struct stub *s);
 /* What branches out of the middle of the block go to. */
 void emit_asides(struct trans *t);
-/* The second look-up of a load or store that has a site. */
-void emit_site_miss(struct trans *t, struct stub *s);
+/* The slow way of a load or store (memory.c), with what may be known of it. */
+void emit_access_stub(struct trans *t, struct stub *s);
+/* Room for a constant of size bytes beside the code, for lea_data; NULL: the buffer is full. */
+void *data_alloc(struct trans *t, size_t size);
+/* reg = address of the constant, where it is executed */
+void lea_data(struct trans *t, unsigned reg, const void *data);
 /* Execute op by the interpreter's function, here. */
 void emit_fallback(struct trans *t, const struct op *op);
 /* Compare guest registers, for a condition code. */
 void emit_compare(struct trans *t, unsigned rs1, unsigned rs2);
-/* To s where the flag of the hart, fp_on or fp_dirty, is false. */
-void fp_guard_flag(struct trans *t, struct stub *s, int32_t flag);
+/* To s where the flag of the hart, fp_on (FP_ON) or fp_dirty (FP_DIRTY), is false. What s then does
+ * sets it. */
+void fp_guard_flag(struct trans *t, struct stub *s, unsigned flag);
 /* Go on at offset off from the page's start; it may be outside the page. */
 void emit_goto(struct trans *t, int64_t off);
 /* Go on at the address in rax, even. */

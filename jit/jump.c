@@ -136,7 +136,7 @@ void emit_asides(struct trans *t)
     for (unsigned i = 0; i < t->asides_n; i++) {
         const struct aside *s = &t->asides[i];
         patch_here(&t->a, s->from);
-        alu_ri(&t->a, W, ALU_ADD, R15, s->give_back);
+        alu_ri(&t->a, W, ALU_ADD, LEFT, s->give_back);
         emit_goto(t, s->to);
     }
 }

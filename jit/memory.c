@@ -1,7 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Translation of loads and stores: the TLB lookup of mmu.h inline, everything else by fallback.
- * Also the atomic instructions, which are the host's on the address that the lookup gives.
+ * Translation of loads and stores: the TLB look-up of mmu.h inline, everything else by fallback.
+ * Also the atomic instructions, which are the host's on the address that the look-up gives.
+ *
+ * The TLB entry depends on the address, so that a look-up as the interpreter has it puts a shift, a
+ * mask and a load in front of each load. Here an access has a site in the hart, which guesses the
+ * entry: the one of the time before. The guess is at hand early, the comparison of the tag with the
+ * address checks it, and nobody waits for either. A site is no more than a guess, of an entry's
+ * place and not of what it holds, so that fences and world switches need not know of it.
+ *
+ * Sites that miss often (addresses all over memory) are found out by what they count, and the block
+ * is translated anew with their bits in block.scattered: these accesses compute the place. Accesses
+ * by one base share a look-up where they can (plan.c).
  */
 #include "jit/jit_internal.h"
 
@@ -16,213 +26,327 @@ enum {
     LOADS = offsetof(struct tlb_bank, data),
     STORES = offsetof(struct tlb_bank, data[TLB_ENTRIES]),
 };
+/* What a miss adds to site.misses, so that the 2^10th carries. */
+enum { MISS_STEP = 1 << 22 };
 
-static void guest_address(struct trans *t, const struct insn *in, int32_t imm)
+static int32_t table_of(const struct access *x)
 {
-    if (in->rs1 && imm)
-        lea(&t->a, W, RAX, use(t, in->rs1, RAX), imm);
-    else if (in->rs1)
-        load_reg(t, RAX, in->rs1);
+    return x->store ? STORES : LOADS;
+}
+
+static int32_t site_entry(const struct access *x)
+{
+    return HART(sites) + (int32_t)(x->site * sizeof(struct hart_site));
+}
+
+static unsigned index_of(const struct trans *t, const struct op *op)
+{
+    return (unsigned)(op - t->block->ops);
+}
+
+/* dst = base register + offset */
+static void base_plus(struct trans *t, unsigned dst, unsigned base, int32_t offset)
+{
+    if (base && offset)
+        lea(&t->a, W, dst, use(t, base, dst), offset);
+    else if (base)
+        load_reg(t, dst, base);
     else
-        mov_ri(&t->a, RAX, (uint64_t)(int64_t)imm);
+        mov_ri(&t->a, dst, (uint64_t)(int64_t)offset);
 }
 
-static void page_tag(struct trans *t, unsigned size)
+/* rcx = place of the entry for the page of the tag in rdx */
+static void place(struct asm_ *a)
 {
-    mov_rr(&t->a, RDX, RAX);
-    alu_ri(&t->a, W, ALU_AND, RDX, -PAGE_SIZE | ((int32_t)size - 1));
-}
-
-/* The entry for rax in the bank's table, into rcx; to s where it has not the page of tag rdx. */
-static void look_up(struct trans *t, int32_t table, struct stub *s)
-{
-    struct asm_ *a = &t->a;
-
-    op_rr(a, 0, 0x8b, RCX, RAX); /* mov ecx, eax */
+    op_rr(a, 0, 0x8b, RCX, RDX); /* mov ecx, edx */
     shift_ri(a, 0, SHIFT_SHR, RCX, TLB_SCALE);
     alu_ri(a, 0, ALU_AND, RCX, (TLB_ENTRIES - 1) * (int32_t)sizeof(struct tlb_entry));
-    alu_rm(a, W, ALU_ADD, RCX, RBP, HART(dbank));
-    alu_rm(a, W, ALU_CMP, RDX, RCX, table + TAG);
-    stub_from(s, jcc(a, CC_NE));
 }
 
-/* A base register by which a block most likely stays in a page for long: nobody writes it in the
- * block, or only steps it along. One that is loaded or computed may point anywhere. */
-static bool base_is_steady(const struct trans *t, unsigned base)
+/* rdx = what the entry's tag must be for the access, a page of which the low bits show the
+ * alignment */
+static void wanted_tag(struct trans *t, const struct access *x)
 {
-    for (unsigned i = 0; i < t->block->n; i++) {
-        struct insn in;
-        isa_decode(t->jit->isa, t->block->ops[i].raw, &in);
-        if (in.rd == base && in.class != CLASS_FP && in.class != CLASS_FPMEM &&
-            !(in.base == INSN_addi && in.rs1 == base))
-            return false;
-    }
-    return true;
+    base_plus(t, RDX, x->base, x->low);
+    alu_ri(&t->a, W, ALU_AND, RDX, -PAGE_SIZE | ((int32_t)x->size - 1));
 }
 
-/* Offset in the bank of the site that this block has for its accesses by base; 0: none. */
-static int32_t site_of(struct trans *t, unsigned base, int32_t table)
+static fixup compare_tag(struct trans *t, const struct access *x)
 {
-    int32_t *site = &t->sites[table != LOADS][base];
-
-    if (!*site && base_is_steady(t, base))
-        *site = (int32_t)(offsetof(struct tlb_bank, site) +
-                          t->jit->sites++ % TLB_SITES * sizeof(struct tlb_entry));
-    return *site;
+    op_rx(&t->a, W, ALU_CMP << 3 | 3, RDX, DBANK, RCX, 0, table_of(x) + TAG);
+    return jcc(&t->a, CC_NE);
 }
 
-/*
- * The host address of guest address rs1 + imm into rax; rcx and rdx are lost. What the current
- * data bank does not have goes to s. table: where the entries for loads or for stores begin.
- *
- * Where the base is steady the site's entry is tried first: it does not depend on the address and
- * is at hand early. The stub then looks into the table, and what that has becomes the site's.
- */
-static void translate_address(struct trans *t, const struct insn *in, int32_t imm, unsigned size,
-                              int32_t table, struct stub *s)
+/* Jumps where the last datum of the group is in another page than rdx; rax is lost. */
+static fixup compare_pages(struct trans *t, const struct access *x)
 {
-    struct asm_ *a = &t->a;
+    base_plus(t, RAX, x->base, x->high);
+    alu_rr(&t->a, W, ALU_XOR, RAX, RDX);
+    shift_ri(&t->a, W, SHIFT_SHR, RAX, PAGE_SHIFT);
+    return jcc(&t->a, CC_NE);
+}
 
-    s->table = table;
-    s->site = site_of(t, in->rs1, table);
-    guest_address(t, in, imm);
-    page_tag(t, size);
-    if (s->site) {
-        mov_rm(a, RCX, RBP, HART(dbank));
-        alu_rm(a, W, ALU_CMP, RDX, RCX, s->site + TAG);
-        s->site_miss = jcc(a, CC_NE);
-        alu_rm(a, W, ALU_ADD, RAX, RCX, s->site + ADDEND);
-        s->site_hit = asm_here(a);
+/* rcx = the addend of the entry at place rcx */
+static void addend(struct trans *t, const struct access *x)
+{
+    op_rx(&t->a, W, 0x8b, RCX, DBANK, RCX, 0, table_of(x) + ADDEND);
+}
+
+/* rax = host address of the base, put aside for the group; from the entry at place rcx. */
+static void put_group_aside(struct trans *t, const struct access *x)
+{
+    addend(t, x);
+    base_plus(t, RAX, x->base, 0);
+    alu_rr(&t->a, W, ALU_ADD, RAX, RCX);
+    mov_mr(&t->a, RSP, x->group * 8, RAX);
+}
+
+/* The look-up of an access or a group; s gets what goes another way. Then a single access has its
+ * addend in rcx; a group has the base's host address in rax. */
+static void look_up(struct trans *t, struct stub *s, const struct access *x)
+{
+    s->is_access = true;
+    s->access = *x;
+    s->begin = asm_here(&t->a);
+    if (x->predicted)
+        op_rm(&t->a, 0, 0x8b, RCX, RBP, site_entry(x) + (int32_t)offsetof(struct hart_site, entry));
+    wanted_tag(t, x);
+    if (x->predicted) {
+        s->miss = compare_tag(t, x);
+        s->hit = asm_here(&t->a);
     } else {
-        look_up(t, table, s);
-        alu_rm(a, W, ALU_ADD, RAX, RCX, table + ADDEND);
+        place(&t->a);
+        stub_from(s, compare_tag(t, x));
+    }
+    if (x->group != NO_GROUP) {
+        s->split = compare_pages(t, x);
+        put_group_aside(t, x);
+    } else {
+        addend(t, x);
     }
 }
 
-/* A page is taken in when it is missed twice in a row: accesses that go to and fro over a page's
- * end would else change the entry each time. */
-void emit_site_miss(struct trans *t, struct stub *s)
+/* Another entry than guessed: the site learns it, and sometimes reports how it goes. */
+static void emit_miss(struct trans *t, struct stub *s)
 {
     struct asm_ *a = &t->a;
-    int32_t missed = (int32_t)offsetof(struct tlb_bank, site_missed) +
-                     (s->site - (int32_t)offsetof(struct tlb_bank, site)) / 2;
-    fixup first_time;
+    int32_t site = site_entry(&s->access);
+    struct site_note *note = data_alloc(t, sizeof(*note));
 
-    patch_here(a, s->site_miss);
-    look_up(t, s->table, s);
-    mov_rm(a, RCX, RCX, s->table + ADDEND);
-    alu_rr(a, W, ALU_ADD, RAX, RCX);
-    push(a, RBX);
-    mov_rm(a, RBX, RBP, HART(dbank));
-    alu_rm(a, W, ALU_CMP, RDX, RBX, missed);
-    mov_mr(a, RBX, missed, RDX);
-    first_time = jcc(a, CC_NE);
-    mov_mr(a, RBX, s->site + TAG, RDX);
-    mov_mr(a, RBX, s->site + ADDEND, RCX);
-    op_rm(a, 0, 0xc6, 0, RBX, offsetof(struct tlb_bank, sites_used)); /* mov byte [..], 1 */
-    put8(a, 1);
-    patch_here(a, first_time);
-    pop(a, RBX);
-    patch(a, jmp(a), s->site_hit);
+    patch_here(a, s->miss);
+    place(a);
+    stub_from(s, compare_tag(t, &s->access));
+    op_rm(a, 0, 0x89, RCX, RBP, site + (int32_t)offsetof(struct hart_site, entry));
+    alu_mi(a, 0, ALU_ADD, RBP, site + (int32_t)offsetof(struct hart_site, misses), MISS_STEP);
+    patch(a, jcc(a, CC_AE), s->hit);
+    if (!note)
+        return;
+    *note = (struct site_note){t->block, index_of(t, s->op), s->access.site};
+    lea_data(t, RAX, note);
+    patch(a, call(a), t->jit->thunks.note);
+    patch(a, jmp(a), s->begin);
 }
 
-/* rd, or nothing where it is x0, = [rax], by the opcode of the extending move. */
-static void load(struct trans *t, const struct op *op, const struct insn *in, unsigned size,
-                 unsigned flags, unsigned opcode)
+/* The leader was executed by the interpreter, which has its page in the TLB now, as a rule: the
+ * others have their look-up here. */
+static void emit_group_again(struct trans *t, struct stub *s)
+{
+    struct asm_ *a = &t->a;
+    const struct access *x = &s->access;
+    fixup none, split;
+
+    wanted_tag(t, x);
+    place(a);
+    none = compare_tag(t, x);
+    split = compare_pages(t, x);
+    put_group_aside(t, x);
+    patch(a, jmp(a), s->resume);
+    patch_here(a, none);
+    patch_here(a, split);
+    mov_ri(a, RAX, (uint64_t)(uintptr_t)(s->op + 1));
+    mov_ri(a, RCX, t->block->off);
+    patch(a, jmp(a), t->jit->thunks.interpret);
+}
+
+void emit_access_stub(struct trans *t, struct stub *s)
+{
+    struct asm_ *a = &t->a;
+    bool group = s->access.group != NO_GROUP;
+
+    if (s->access.predicted)
+        emit_miss(t, s);
+    for (unsigned k = 0; k < s->from_n; k++)
+        patch_here(a, s->from[k]);
+    if (group)
+        patch_here(a, s->split);
+    emit_fallback(t, s->op);
+    if (group)
+        emit_group_again(t, s);
+    else
+        patch(a, jmp(a), s->resume);
+}
+
+/* A datum in memory: [host base + index + offset]. */
+struct place {
+    unsigned base, index; /* index: NO_INDEX, or a host register */
+    int32_t offset;
+};
+enum { NO_INDEX = RSP };
+
+static void op_place(struct trans *t, unsigned flags, unsigned opcode, unsigned reg,
+                     const struct place *p)
+{
+    if (p->index == NO_INDEX)
+        op_rm(&t->a, flags, opcode, reg, p->base, p->offset);
+    else
+        op_rx(&t->a, flags, opcode, reg, p->base, p->index, 0, p->offset);
+}
+
+static bool is_scattered(const struct trans *t, const struct op *op)
+{
+    return __atomic_load_n(&t->block->scattered, __ATOMIC_RELAXED) & BIT(index_of(t, op));
+}
+
+static void give_site(struct trans *t, const struct op *op, struct access *x)
+{
+    x->predicted = !is_scattered(t, op);
+    x->site = t->jit->sites++ % HART_SITES;
+}
+
+/* Look x, the access of op, up. rdx is free then; so is rax, or rcx, that p does not name. */
+static struct place look_up_single(struct trans *t, struct stub *s, const struct op *op,
+                                   struct access *x)
+{
+    unsigned base;
+
+    give_site(t, op, x);
+    look_up(t, s, x);
+    base = use(t, x->base, RAX);
+    return (struct place){base, RCX, x->low};
+}
+
+/* The place of op's datum, alone or in a group. rdx is free then. */
+static struct place access_place(struct trans *t, struct stub *s, const struct op *op,
+                                 const struct insn *in)
+{
+    const struct plan *plan = &t->plan[index_of(t, op)];
+    struct access x;
+
+    if (plan->member != NO_GROUP) {
+        if (t->held != plan->member)
+            mov_rm(&t->a, RAX, RSP, plan->member * 8);
+        t->held = plan->member;
+        return (struct place){RAX, NO_INDEX, in->imm};
+    }
+    if (plan->leads != NO_GROUP) {
+        x = t->groups[plan->leads];
+        give_site(t, op, &x);
+        look_up(t, s, &x);
+        t->held = plan->leads;
+        return (struct place){RAX, NO_INDEX, in->imm};
+    }
+    jit_access_of(in, &x);
+    return look_up_single(t, s, op, &x);
+}
+
+/* rd, or nothing where it is x0, = the datum, by the opcode of the extending move. */
+static void load(struct trans *t, const struct op *op, const struct insn *in, unsigned flags,
+                 unsigned opcode)
 {
     struct stub *s = stub_new(t, op);
-    unsigned d = in->rd ? define(in->rd, RAX) : RAX;
+    struct place p = access_place(t, s, op, in);
+    unsigned d = in->rd ? define(in->rd, RDX) : RDX;
 
-    translate_address(t, in, in->imm, size, LOADS, s);
-    op_rm(&t->a, flags, opcode, d, RAX, 0);
+    op_place(t, flags, opcode, d, &p);
     if (in->rd)
         defined(t, in->rd, d);
     stub_resume(t, s);
 }
 
-#define LOAD(name, size, flags, opcode)                                                            \
+#define LOAD(name, flags, opcode)                                                                  \
     EMIT(name)                                                                                     \
     {                                                                                              \
-        load(t, op, in, size, flags, opcode);                                                      \
+        load(t, op, in, flags, opcode);                                                            \
     }
-LOAD(lb, 1, W, 0x0fbe)
-LOAD(lh, 2, W, 0x0fbf)
-LOAD(lw, 4, W, 0x63)
-LOAD(ld, 8, W, 0x8b)
-LOAD(lbu, 1, 0, 0x0fb6)
-LOAD(lhu, 2, 0, 0x0fb7)
-LOAD(lwu, 4, 0, 0x8b)
+LOAD(lb, W, 0x0fbe)
+LOAD(lh, W, 0x0fbf)
+LOAD(lw, W, 0x63)
+LOAD(ld, W, 0x8b)
+LOAD(lbu, 0, 0x0fb6)
+LOAD(lhu, 0, 0x0fb7)
+LOAD(lwu, 0, 0x8b)
 
-static void store(struct trans *t, const struct op *op, const struct insn *in, unsigned size,
-                  unsigned prefix, unsigned flags, unsigned opcode)
+static void store(struct trans *t, const struct op *op, const struct insn *in, unsigned prefix,
+                  unsigned flags, unsigned opcode)
 {
     struct stub *s = stub_new(t, op);
-    unsigned src;
+    struct place p = access_place(t, s, op, in);
+    unsigned src = use(t, in->rs2, RDX);
 
-    translate_address(t, in, in->imm, size, STORES, s);
-    src = use(t, in->rs2, RDX);
     if (prefix)
         put8(&t->a, prefix);
-    op_rm(&t->a, flags, opcode, src, RAX, 0);
+    op_place(t, flags, opcode, src, &p);
     stub_resume(t, s);
 }
 
-#define STORE(name, size, prefix, flags, opcode)                                                   \
+#define STORE(name, prefix, flags, opcode)                                                         \
     EMIT(name)                                                                                     \
     {                                                                                              \
-        store(t, op, in, size, prefix, flags, opcode);                                             \
+        store(t, op, in, prefix, flags, opcode);                                                   \
     }
-STORE(sb, 1, 0, BYTE_REGS, 0x88)
-STORE(sh, 2, 0x66, 0, 0x89)
-STORE(sw, 4, 0, 0, 0x89)
-STORE(sd, 8, 0, W, 0x89)
+STORE(sb, 0, BYTE_REGS, 0x88)
+STORE(sh, 0x66, 0, 0x89)
+STORE(sw, 0, 0, 0x89)
+STORE(sd, 0, W, 0x89)
 
 /* --- FP loads and stores: as integers; FS must be Dirty already for what changes f registers --- */
 
-EMIT(fld)
+static void fp_load(struct trans *t, const struct op *op, const struct insn *in, unsigned flags)
 {
     struct stub *s = stub_new(t, op);
+    struct place p;
 
-    fp_guard_flag(t, s, HART(fp_dirty));
-    translate_address(t, in, in->imm, 8, LOADS, s);
-    mov_rm(&t->a, RAX, RAX, 0);
-    mov_mr(&t->a, RBP, FREG(in->rd), RAX);
+    fp_guard_flag(t, s, FP_DIRTY);
+    p = access_place(t, s, op, in);
+    op_place(t, flags, 0x8b, RDX, &p);
+    mov_mr(&t->a, RBP, FREG(in->rd), RDX);
+    if (!(flags & W)) { /* NaN boxing */
+        op_rm(&t->a, 0, 0xc7, 0, RBP, FREG(in->rd) + 4);
+        put32(&t->a, UINT32_MAX);
+    }
     stub_resume(t, s);
+}
+
+EMIT(fld)
+{
+    fp_load(t, op, in, W);
 }
 
 EMIT(flw)
 {
-    struct stub *s = stub_new(t, op);
-
-    fp_guard_flag(t, s, HART(fp_dirty));
-    translate_address(t, in, in->imm, 4, LOADS, s);
-    op_rm(&t->a, 0, 0x8b, RAX, RAX, 0);
-    mov_mr(&t->a, RBP, FREG(in->rd), RAX);
-    op_rm(&t->a, 0, 0xc7, 0, RBP, FREG(in->rd) + 4); /* NaN boxing */
-    put32(&t->a, UINT32_MAX);
-    stub_resume(t, s);
+    fp_load(t, op, in, 0);
 }
 
-static void fp_store(struct trans *t, const struct op *op, const struct insn *in, unsigned size,
-                     unsigned flags)
+static void fp_store(struct trans *t, const struct op *op, const struct insn *in, unsigned flags)
 {
     struct stub *s = stub_new(t, op);
+    struct place p;
 
-    fp_guard_flag(t, s, HART(fp_on));
-    translate_address(t, in, in->imm, size, STORES, s);
+    fp_guard_flag(t, s, FP_ON);
+    p = access_place(t, s, op, in);
     mov_rm(&t->a, RDX, RBP, FREG(in->rs2));
-    op_rm(&t->a, flags, 0x89, RDX, RAX, 0);
+    op_place(t, flags, 0x89, RDX, &p);
     stub_resume(t, s);
 }
 
 EMIT(fsd)
 {
-    fp_store(t, op, in, 8, W);
+    fp_store(t, op, in, W);
 }
 
 EMIT(fsw)
 {
-    fp_store(t, op, in, 4, 0);
+    fp_store(t, op, in, 0);
 }
 
 /* --- A: swap and add are one host instruction --- */
@@ -232,13 +356,15 @@ static void amo(struct trans *t, const struct op *op, const struct insn *in, boo
 {
     struct asm_ *a = &t->a;
     struct stub *s = stub_new(t, op);
+    struct access x = {
+        .base = in->rs1, .size = is_double ? 8 : 4, .store = true, .group = NO_GROUP};
+    struct place p = look_up_single(t, s, op, &x);
     unsigned width = is_double ? W : 0;
 
-    translate_address(t, in, 0, is_double ? 8 : 4, STORES, s);
     load_reg(t, RDX, in->rs2);
     if (add)
         put8(a, 0xf0); /* lock */
-    op_rm(a, width, add ? 0x0fc1 : 0x87, RDX, RAX, 0);
+    op_place(t, width, add ? 0x0fc1 : 0x87, RDX, &p);
     if (in->rd && is_double)
         set_result(t, in->rd, RDX);
     if (in->rd && !is_double) {

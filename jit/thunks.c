@@ -6,18 +6,20 @@
 const int8_t jit_host_of[33] = {
     NOT_MAPPED, NOT_MAPPED, RBX,        NOT_MAPPED, NOT_MAPPED, NOT_MAPPED, NOT_MAPPED,
     NOT_MAPPED, R12,        R13,        RDI,        RSI,        R8,         R9,
-    R10,        R11,        R14,        NOT_MAPPED, NOT_MAPPED, NOT_MAPPED, NOT_MAPPED,
+    R10,        R11,        NOT_MAPPED, NOT_MAPPED, NOT_MAPPED, NOT_MAPPED, NOT_MAPPED,
     NOT_MAPPED, NOT_MAPPED, NOT_MAPPED, NOT_MAPPED, NOT_MAPPED, NOT_MAPPED, NOT_MAPPED,
     NOT_MAPPED, NOT_MAPPED, NOT_MAPPED, NOT_MAPPED, NOT_MAPPED};
 
 static const uint8_t callee_saved[] = {RBP, RBX, R12, R13, R14, R15};
-enum { FRAME_PAD = 8 }; /* with six pushes and the return address: aligned to 16 */
+enum { FRAME = FRAME_SLOTS * 8 }; /* with six pushes and the return address: aligned to 16 */
+_Static_assert(FRAME % 16 == 8, "the stack is aligned");
 
 static void load_mapped(struct asm_ *a)
 {
     for (unsigned r = 0; r < 32; r++)
         if (jit_host_of[r] != NOT_MAPPED)
             mov_rm(a, (unsigned)jit_host_of[r], RBP, XREG(r));
+    mov_rm(a, DBANK, RBP, HART(dbank));
 }
 
 static void save_mapped(struct asm_ *a)
@@ -30,8 +32,8 @@ static void save_mapped(struct asm_ *a)
 /* hart.left as a C function shall see it. */
 static void save_left(struct asm_ *a)
 {
-    alu_rm(a, W, ALU_ADD, R15, RBP, HART(left_aside));
-    mov_mr(a, RBP, HART(left), R15);
+    alu_rm(a, W, ALU_ADD, LEFT, RBP, HART(left_aside));
+    mov_mr(a, RBP, HART(left), LEFT);
     mov_mi(a, RBP, HART(left_aside), 0);
 }
 
@@ -40,25 +42,27 @@ static void ret(struct asm_ *a)
     put8(a, 0xc3);
 }
 
-/* void enter(struct hart *h, void *native) */
+/* const struct op *enter(struct hart *h, void *native) */
 static void make_enter(struct asm_ *a)
 {
     for (unsigned i = 0; i < sizeof(callee_saved); i++)
         push(a, callee_saved[i]);
-    alu_ri(a, W, ALU_SUB, RSP, FRAME_PAD);
+    alu_ri(a, W, ALU_SUB, RSP, FRAME);
     lea(a, W, RBP, RDI, offsetof(struct hart, x[16]));
     mov_rr(a, RAX, RSI);
-    mov_rm(a, R15, RBP, HART(left));
+    mov_rm(a, LEFT, RBP, HART(left));
     load_mapped(a);
     op_rr(a, 0, 0xff, 4, RAX); /* jmp rax */
 }
 
-/* Back to C; everything is in memory. */
-static uint8_t *make_leave(struct asm_ *a)
+/* Back to C; everything is in memory. with_op: the result is in rax. */
+static uint8_t *make_leave(struct asm_ *a, uint8_t **with_op)
 {
     uint8_t *here = asm_here(a);
 
-    alu_ri(a, W, ALU_ADD, RSP, FRAME_PAD);
+    mov_ri(a, RAX, 0);
+    *with_op = asm_here(a);
+    alu_ri(a, W, ALU_ADD, RSP, FRAME);
     for (unsigned i = sizeof(callee_saved); i-- > 0;)
         pop(a, callee_saved[i]);
     ret(a);
@@ -128,12 +132,12 @@ static void make_fallback(struct asm_ *a, struct thunks *th, const uint8_t *leav
     op_rr(a, W, 0x85, RAX, RAX);
     trapped = jcc(a, CC_E);
     load_mapped(a);
-    mov_rm(a, R15, RBP, HART(left));
+    mov_rm(a, LEFT, RBP, HART(left));
     alu_mi(a, 0, ALU_CMP, RBP, HART(wait_event), 0);
     quiet = jcc(a, CC_E);
-    alu_ri(a, W, ALU_ADD, R15, LEFT_ASIDE);
-    mov_mr(a, RBP, HART(left_aside), R15);
-    mov_ri(a, R15, (uint64_t)-(int64_t)LEFT_ASIDE);
+    alu_ri(a, W, ALU_ADD, LEFT, LEFT_ASIDE);
+    mov_mr(a, RBP, HART(left_aside), LEFT);
+    mov_ri(a, LEFT, (uint64_t)-(int64_t)LEFT_ASIDE);
     patch_here(a, quiet);
     alu_ri(a, W, ALU_ADD, RSP, 8);
     ret(a);
@@ -143,13 +147,42 @@ static void make_fallback(struct asm_ *a, struct thunks *th, const uint8_t *leav
     patch(a, jmp(a), leave);
 }
 
+static void make_interpret(struct asm_ *a, struct thunks *th, const uint8_t *leave_with_op)
+{
+    th->interpret = asm_here(a);
+    count_exit(a, NATIVE_EXIT_SPLIT);
+    alu_rm(a, W, ALU_ADD, RCX, RBP, HART(vpage));
+    mov_mr(a, RBP, HART(pc), RCX);
+    save_mapped(a);
+    save_left(a);
+    patch(a, jmp(a), leave_with_op);
+}
+
+static void make_note(struct asm_ *a, struct thunks *th)
+{
+    th->note = asm_here(a);
+    alu_ri(a, W, ALU_SUB, RSP, 8);
+    save_mapped(a);
+    lea(a, W, RDI, RBP, -(int32_t)offsetof(struct hart, x[16]));
+    mov_rr(a, RSI, RAX);
+    mov_rr(a, RDX, LEFT);
+    mov_ri(a, RAX, (uint64_t)(uintptr_t)jit_note_misses);
+    op_rr(a, 0, 0xff, 2, RAX); /* call rax */
+    load_mapped(a);
+    alu_ri(a, W, ALU_ADD, RSP, 8);
+    ret(a);
+}
+
 void jit_make_thunks(struct jit *jit, struct asm_ *a)
 {
-    uint8_t *leave;
+    uint8_t *leave, *leave_with_op;
 
-    jit->thunks.enter = (void (*)(struct hart *, void *))(uintptr_t)asm_here(a);
+    jit->thunks.enter = 
+        (const struct op *(*)(struct hart *, void *))(uintptr_t)asm_here(a);
     make_enter(a);
-    leave = make_leave(a);
+    leave = make_leave(a, &leave_with_op);
     make_exits(a, &jit->thunks, leave);
     make_fallback(a, &jit->thunks, leave);
+    make_interpret(a, &jit->thunks, leave_with_op);
+    make_note(a, &jit->thunks);
 }

@@ -39,46 +39,58 @@ static const struct op *stop(struct hart *h, const struct op *op)
     return op;
 }
 
-/* Call the fallback thunk on a copy of op. */
-static void call_fallback(struct trans *t, const struct op *op)
+void *data_alloc(struct trans *t, size_t size)
 {
-    struct fallback_op *copy;
-    int32_t distance;
+    uint8_t *at;
 
-    t->data -= sizeof(*copy);
-    copy = (struct fallback_op *)(t->jit->write + t->data);
-    if ((uint8_t *)copy < t->a.at) {
+    t->data -= (size + 7) & ~(size_t)7;
+    at = t->jit->write + t->data;
+    if (t->data > t->jit->size || at < t->a.at) {
         t->a.at = t->a.end; /* full */
-        return;
+        return NULL;
     }
+    return at;
+}
+
+void lea_data(struct trans *t, unsigned reg, const void *data)
+{
+    put_rex(&t->a, W, reg, 0, 0); /* lea reg, [rip + distance] */
+    put8(&t->a, 0x8d);
+    put8(&t->a, (reg & 7) << 3 | 5);
+    put32(&t->a, (uint32_t)((const uint8_t *)data + t->a.to_exec - (asm_here(&t->a) + 4)));
+}
+
+/* Call the fallback thunk on a copy of op. */
+void emit_fallback(struct trans *t, const struct op *op)
+{
+    struct fallback_op *copy = data_alloc(t, sizeof(*copy));
+
+    if (!copy)
+        return;
     copy->op = *op;
     if (op == t->block->ops)
         copy->op.fn = t->block->first;
     copy->stop = (struct op){.fn = stop};
 
-    put_rex(&t->a, W, 0, 0, 0); /* lea rax, [rip + distance] */
-    put8(&t->a, 0x8d);
-    put8(&t->a, 0x05);
-    distance = (int32_t)(t->jit->exec + t->data - (asm_here(&t->a) + 4));
-    put32(&t->a, (uint32_t)distance);
+    lea_data(t, RAX, copy);
     mov_ri(&t->a, RCX, t->block->off);
     patch(&t->a, call(&t->a), t->jit->thunks.fallback);
-}
-
-void emit_fallback(struct trans *t, const struct op *op)
-{
-    call_fallback(t, op);
 }
 
 static void write_stubs(struct trans *t)
 {
     for (unsigned i = 0; i < t->stubs_n; i++) {
         struct stub *s = &t->stubs[i];
-        if (s->site)
-            emit_site_miss(t, s);
+
+        if (s->is_access) {
+            emit_access_stub(t, s);
+            continue;
+        }
+        if (!s->from_n)
+            continue;
         for (unsigned k = 0; k < s->from_n; k++)
             patch_here(&t->a, s->from[k]);
-        call_fallback(t, s->op);
+        emit_fallback(t, s->op);
         patch(&t->a, jmp(&t->a), s->resume);
     }
 }
@@ -104,16 +116,18 @@ static void write_body(struct trans *t)
 
     for (unsigned i = 0; i < b->n; i++) {
         const struct op *op = &b->ops[i];
-        struct insn in;
-        emit_fn emit;
+        const struct insn *in = &t->in[i];
+        emit_fn emit = emitter_of(in);
 
-        isa_decode(t->jit->isa, op->raw, &in);
-        emit = emitter_of(&in);
+        if (t->plan[i].member == NO_GROUP)
+            t->held = NO_GROUP;
         if (emit)
-            emit(t, op, &in);
+            emit(t, op, in);
         else
             emit_fallback(t, op);
-        if (!emit && code_looks(&in)) {
+        if (in->class == CLASS_SYSTEM)
+            t->fp_known = 0;
+        if (!emit && code_looks(in)) {
             /* The context may have changed: hart_run looks. */
             mov_ri(&t->a, RCX, b->off + op->off + op->len);
             patch(&t->a, jmp(&t->a), t->jit->thunks.exit_offset[NATIVE_EXIT_SYSTEM]);
@@ -124,34 +138,31 @@ static void write_body(struct trans *t)
         emit_goto(t, b->off + b->ops[b->n].off);
 }
 
+/* A translation's first instruction: one that a jump to a newer translation can replace in one
+ * store (divert). */
+static void charge(struct asm_ *a, unsigned n)
+{
+    op_rr(a, W, 0x81, ALU_SUB, LEFT);
+    put32(a, n);
+}
+
 static void write_block(struct trans *t)
 {
     struct asm_ *a = &t->a;
     fixup broke;
 
+    while ((uintptr_t)asm_here(a) % 8 && !asm_full(a))
+        put8(a, 0x90); /* nop */
     t->entry = asm_here(a);
-    alu_ri(a, W, ALU_SUB, R15, t->block->n);
-    broke = jcc(a, CC_S);
+    charge(a, t->block->n);
+    broke = jcc(a, CC_L);
     write_body(t);
     emit_asides(t);
     write_stubs(t);
     patch_here(a, broke);
-    alu_ri(a, W, ALU_ADD, R15, t->block->n);
+    alu_ri(a, W, ALU_ADD, LEFT, t->block->n);
     mov_ri(a, RCX, t->block->off);
     patch(a, jmp(a), t->jit->thunks.exit_offset[NATIVE_EXIT_BUDGET]);
-}
-
-/* The interpreter enters a translated block by this function of its first op. */
-static const struct op *exec_native(struct hart *h, const struct op *op)
-{
-    struct block *b = (struct block *)((char *)op - offsetof(struct block, ops));
-    const struct jit *jit = code_translator(b->cache)->opaque;
-
-    h->counters.native_entries++;
-    h->left += b->n; /* the translation charges itself */
-    h->vpage = h->pc & PAGE_MASK;
-    jit->thunks.enter(h, __atomic_load_n(&b->native, __ATOMIC_ACQUIRE));
-    return NULL;
 }
 
 static void note_for_perf(struct jit *jit, const struct trans *t)
@@ -180,32 +191,134 @@ static bool mostly_system(const struct jit *jit, const struct block *b)
     return n * SYSTEM_SHARE > b->n;
 }
 
+/* Write a translation of b, with what is known of it by now. NULL: no room. The lock is held. */
+static uint8_t *write_translation(struct jit *jit, struct code_cache *c, struct block *b)
+{
+    struct trans t = {.jit = jit, .cache = c, .block = b, .held = NO_GROUP};
+
+    if (jit->full)
+        return NULL;
+    t.data = jit->data;
+    t.a = (struct asm_){.at = jit->write + jit->code,
+                        .end = jit->write + jit->data,
+                        .to_exec = jit->exec - jit->write};
+    for (unsigned i = 0; i < b->n; i++)
+        isa_decode(jit->isa, b->ops[i].raw, &t.in[i]);
+    jit_plan_accesses(&t);
+    write_block(&t);
+    if (asm_full(&t.a) || t.a.at > jit->write + t.data) {
+        __atomic_store_n(&jit->full, true, __ATOMIC_RELAXED);
+        return NULL;
+    }
+    note_for_perf(jit, &t);
+    jit->code = (size_t)(t.a.at - jit->write);
+    jit->data = t.data;
+    jit->counters.blocks++;
+    return t.entry;
+}
+
+/* Have who jumps to the translation `from` go on to `to`: its first instruction becomes a jump. Harts
+ * that execute it meanwhile see the one or the other; what is behind it stays. */
+static void divert(const struct jit *jit, uint8_t *from, const uint8_t *to)
+{
+    uint64_t *at = (uint64_t *)(from - jit->exec + jit->write);
+    uint32_t distance = (uint32_t)(to - (from + 5));
+    uint64_t jump = 0xe9 | (uint64_t)distance << 8, keep = *at >> 40 << 40;
+
+    __atomic_store_n(at, jump | keep, __ATOMIC_RELEASE);
+}
+
+/* Translate b anew: what was known of it has changed. */
+static void translate_again(struct jit *jit, struct block *b)
+{
+    uint8_t *entry;
+
+    pthread_mutex_lock(&jit->lock);
+    entry = write_translation(jit, b->cache, b);
+    if (entry) {
+        divert(jit, b->native, entry);
+        __atomic_store_n(&b->native, entry, __ATOMIC_RELEASE);
+    }
+    pthread_mutex_unlock(&jit->lock);
+}
+
+/* True where something that happened n times since *seen, instructions ago, is frequent: once in so
+ * many instructions. */
+static bool is_frequent(uint64_t now, uint64_t *seen, uint64_t n, uint64_t instructions)
+{
+    bool frequent = now - *seen < n * instructions;
+
+    *seen = now;
+    return frequent;
+}
+
+void jit_note_misses(struct hart *h, const struct site_note *note, int64_t left)
+{
+    enum { MISSES_MANY = 1024, MISSES_SCATTERED = 80 };
+    struct block *b = note->block;
+
+    if (!is_frequent(h->instret_end - (uint64_t)left, &h->sites[note->site].seen, MISSES_MANY,
+                     MISSES_SCATTERED))
+        return;
+    __atomic_fetch_or(&b->scattered, BIT(note->op), __ATOMIC_RELAXED);
+    translate_again(code_translator(b->cache)->opaque, b);
+}
+
+/* The block whose op `at` the interpreter goes on with, b, was entered by its translation, which
+ * found that accesses with one look-up lie apart. Often so: have them looked up one by one. */
+static void note_split(struct hart *h, struct block *b, const struct op *at)
+{
+    enum { SPLITS_MANY = 64, SPLITS_APART = 20000 };
+    uint64_t now = h->instret_end - (uint64_t)h->left;
+
+    if (__atomic_add_fetch(&b->splits, 1, __ATOMIC_RELAXED) % SPLITS_MANY)
+        return;
+    if (!is_frequent(now, &b->splits_seen, SPLITS_MANY, SPLITS_APART))
+        return;
+    __atomic_fetch_or(&b->apart, BIT(at - 1 - b->ops), __ATOMIC_RELAXED);
+    translate_again(code_translator(b->cache)->opaque, b);
+}
+
+/* Only a block's first op is at its start. */
+static struct block *block_of(const struct op *op)
+{
+    while (op->off)
+        op--;
+    return (struct block *)((char *)op - offsetof(struct block, ops));
+}
+
+/* The interpreter enters a translated block by this function of its first op. */
+static const struct op *exec_native(struct hart *h, const struct op *op)
+{
+    struct block *b = block_of(op);
+    const struct jit *jit = code_translator(b->cache)->opaque;
+    const struct op *next;
+
+    h->counters.native_entries++;
+    h->left += b->n; /* the translation charges itself */
+    h->vpage = h->pc & PAGE_MASK;
+    next = jit->thunks.enter(h, __atomic_load_n(&b->native, __ATOMIC_ACQUIRE));
+    if (likely(!next))
+        return NULL;
+    /* Not the first op of its block, so it is as it was decoded. */
+    note_split(h, block_of(next), next);
+    return OP_FN(next)(h, next);
+}
+
 static void translate(void *opaque, struct code_cache *c, struct block *b)
 {
     struct jit *jit = opaque;
-    struct trans t = {.jit = jit, .cache = c, .block = b};
+    uint8_t *entry;
 
     if (mostly_system(jit, b)) {
         __atomic_store_n(&b->ops[0].fn, b->first, __ATOMIC_RELEASE);
         return;
     }
     pthread_mutex_lock(&jit->lock);
-    t.data = jit->data;
-    t.a = (struct asm_){.at = jit->write + jit->code,
-                        .end = jit->write + jit->data,
-                        .to_exec = jit->exec - jit->write};
-    if (!jit->full) {
-        write_block(&t);
-        if (asm_full(&t.a) || t.a.at > jit->write + t.data) {
-            __atomic_store_n(&jit->full, true, __ATOMIC_RELAXED);
-        } else {
-            note_for_perf(jit, &t);
-            jit->code = (size_t)(t.a.at - jit->write);
-            jit->data = t.data;
-            jit->counters.blocks++;
-            __atomic_store_n(&b->native, t.entry, __ATOMIC_RELEASE);
-            __atomic_store_n(&b->ops[0].fn, exec_native, __ATOMIC_RELEASE);
-        }
+    entry = write_translation(jit, c, b);
+    if (entry) {
+        __atomic_store_n(&b->native, entry, __ATOMIC_RELEASE);
+        __atomic_store_n(&b->ops[0].fn, exec_native, __ATOMIC_RELEASE);
     }
     pthread_mutex_unlock(&jit->lock);
 }

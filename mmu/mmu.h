@@ -58,7 +58,7 @@ struct mmu_ctx {
 };
 
 enum { TLB_ENTRIES = 1024, TLB_EXEC_ENTRIES = 512, TLB_BANKS = 64, TLB_LARGE = 8,
-       TLB_LISTED = 128, TLB_SITES = 512 };
+       TLB_LISTED = 128 };
 
 #define TLB_INVALID UINT64_MAX
 
@@ -78,11 +78,6 @@ struct tlb_bank {
     uint64_t data_gpa[2 * TLB_ENTRIES]; /* guest-physical pages where V, else physical: for fences */
     struct tlb_exec exec[TLB_EXEC_ENTRIES];
     uint64_t exec_gpa[TLB_EXEC_ENTRIES];
-    /* What loads and stores of translated code found last, an entry a site: its address does not
-     * depend on the accessed one, so that it is at hand earlier than that of data. */
-    struct tlb_entry site[TLB_SITES];
-    uint64_t site_missed[TLB_SITES]; /* the page that it missed last: missed again, it is taken in */
-    bool sites_used;
     struct mmu_ctx ctx;
     unsigned data_n, exec_n; /* entries filled, listed below; more than TLB_LISTED: not all are */
     uint16_t data_listed[TLB_LISTED], exec_listed[TLB_LISTED];

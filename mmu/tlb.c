@@ -13,17 +13,8 @@
 enum { PROBES = 8 };
 #define LARGE_GAP (UINT64_C(64) << 20)
 
-static void drop_sites(struct tlb_bank *b)
-{
-    if (b->sites_used)
-        for (unsigned i = 0; i < TLB_SITES; i++)
-            b->site[i].tag = TLB_INVALID;
-    b->sites_used = false;
-}
-
 static void drop_data(struct tlb_bank *b)
 {
-    drop_sites(b);
     if (b->data_n > TLB_LISTED)
         for (unsigned i = 0; i < ARRAY_SIZE(b->data); i++)
             b->data[i].tag = TLB_INVALID;
@@ -61,7 +52,6 @@ static struct tlb_bank *bank_new(void)
 
     if (b) {
         b->data_n = b->exec_n = TLB_LISTED + 1;
-        b->sites_used = true;
         drop_data(b);
         drop_exec(b);
     }
@@ -244,7 +234,6 @@ static void drop_va(struct tlb_bank *b, uint64_t va)
         drop_bank(b);
         return;
     }
-    drop_sites(b);
     for (unsigned k = 0; k < 2; k++, e += TLB_ENTRIES)
         if (e->tag == (va & PAGE_MASK))
             e->tag = TLB_INVALID;
@@ -258,7 +247,6 @@ static void drop_gpa(struct tlb_bank *b, uint64_t gpa)
         drop_bank(b);
         return;
     }
-    drop_sites(b);
     for (unsigned i = 0; i < ARRAY_SIZE(b->data); i++)
         if (b->data_gpa[i] == (gpa & PAGE_MASK))
             b->data[i].tag = TLB_INVALID;

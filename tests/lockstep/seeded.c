@@ -12,15 +12,15 @@
 #define CC_L CC_B
 #include "jit/jump.c"
 #elif defined(SEED_LHU) /* a halfword is extended by its sign */
-#define op_rm(a, flags, opcode, reg, base, disp)                                                   \
-    op_rm(a, flags, (opcode) == 0x0fb7 ? 0x0fbf : (opcode), reg, base, disp)
+#define op_rx(a, flags, opcode, reg, base, index, scale, disp)                                     \
+    op_rx(a, flags, (opcode) == 0x0fb7 ? 0x0fbf : (opcode), reg, base, index, scale, disp)
 #include "jit/memory.c"
 #elif defined(SEED_FSUB) /* a difference is a sum */
 #define op_rm(a, flags, opcode, reg, base, disp)                                                   \
     op_rm(a, flags, (opcode) == 0x0f5c ? 0x0f58 : (opcode), reg, base, disp)
 #include "jit/fp.c"
 #elif defined(SEED_CHARGE) /* blocks cost an instruction too little */
-#define alu_ri(a, flags, op, reg, n) alu_ri(a, flags, op, reg, (reg) == R15 ? (n) - 1 : (n))
+#define alu_ri(a, flags, op, reg, n) alu_ri(a, flags, op, reg, (reg) == LEFT ? (n) - 1 : (n))
 #include "jit/translate.c"
 #elif defined(SEED_EVENT) /* a slow way forgets that an event waits */
 #define wait_event waiting
