@@ -362,6 +362,66 @@ static struct block *decode_block(struct code_cache *c, struct code_page *page, 
     return b;
 }
 
+/* Decode the straddling block of page and next. The lock is held. */
+static struct block *decode_straddling(struct code_cache *c, struct code_page *page,
+                                       struct code_page *next)
+{
+    enum { OFF = PAGE_SIZE - 2 };
+    struct insn in;
+    struct block *b;
+    uint16_t half[2];
+
+    if (c->breaks && breaks_planted(c->breaks, OFF))
+        return NULL;
+    take_lines(page, OFF, PAGE_SIZE);
+    take_lines(next, 0, 2);
+    memcpy(&half[0], (const uint8_t *)page->copy + OFF, 2);
+    memcpy(&half[1], next->copy, 2);
+    isa_decode(c->isa, half[0] | (uint32_t)half[1] << 16, &in);
+    b = in.len == 4 ? chunk_alloc(c, page, block_size(1)) : NULL;
+    if (!b)
+        return NULL;
+    *b = (struct block){.page = page, .off = OFF, .n = 1, .first = exec_straddle, .cache = c};
+    fill_op(&b->ops[0], &in, 0);
+    page->straddle.fn = b->ops[0].fn;
+    b->ops[0].fn = exec_straddle;
+    b->ops[0].rest = 1;
+    b->ops[1] = (struct op){.fn = code_looks(&in) ? exec_block_exit : exec_block_end, .off = in.len};
+    if (c->translator)
+        make_cold(c, b);
+    __atomic_store_n(&page->straddle.next, next, __ATOMIC_RELAXED);
+    __atomic_store_n(&page->blocks[OFF / 2], b, __ATOMIC_RELEASE);
+    return b;
+}
+
+struct block *code_straddling_block(struct code_cache *c, struct code_page *page,
+                                    struct code_page *next)
+{
+    struct block *b;
+
+    pthread_mutex_lock(&c->lock);
+    b = __atomic_load_n(&page->blocks[PAGE_SIZE / 2 - 1], __ATOMIC_RELAXED);
+    if (!b)
+        b = decode_straddling(c, page, next);
+    else if (page->straddle.next != next)
+        b = NULL;
+    pthread_mutex_unlock(&c->lock);
+    return b;
+}
+
+/* The op of a straddling block: its second half must be what it was decoded from. If not, hart_run
+ * looks. */
+EXEC(straddle)
+{
+    const struct block *b = (const struct block *)((const char *)op - offsetof(struct block, ops));
+
+    if (unlikely(tlb_exec(h->xbank, h->pc + 2) != b->page->straddle.next)) {
+        h->left += b->n;
+        return NULL;
+    }
+    return b->page->straddle.fn(h, op);
+}
+
 struct block *code_block(struct code_cache *c, struct code_page *page, unsigned off)
 {
     struct block *b = __atomic_load_n(&page->blocks[off / 2], __ATOMIC_ACQUIRE);

@@ -11,8 +11,9 @@
  * it (Unprivileged, "Zifencei"). An old snapshot stays until no hart can be in it: see
  * code_collect.
  *
- * Blocks never leave their page, but for an instruction that straddles two: that is executed
- * alone, from a private block, and never cached.
+ * Blocks never leave their page, but for an instruction that straddles two: it is a block of its
+ * own in the first, with the second's snapshot noted beside it (struct straddle), and is executed
+ * only while the exec TLB has that snapshot there.
  */
 #ifndef HART_CODE_H
 #define HART_CODE_H
@@ -54,6 +55,12 @@ struct translator {
     bool (*full)(void *opaque);  /* there is room no more */
 };
 
+/* The instruction in a page's last halfword and another page's first: the block at PAGE_SIZE - 2. */
+struct straddle {
+    const struct code_page *next; /* atomic: where its second half is; NULL: there is no such block */
+    exec_fn fn;                   /* what executes it */
+};
+
 struct code_chunk;
 struct code_page {
     struct block *blocks[PAGE_SIZE / 2]; /* atomic: by halfword offset; NULL: not decoded yet */
@@ -61,6 +68,7 @@ struct code_page {
     uint64_t lines;                      /* which these are, a bit for 64 bytes */
     const uint64_t *host;                /* the page in memory */
     uint64_t ppn;
+    struct straddle straddle;
     struct code_page *next;   /* in the cache's bucket */
     struct code_chunk *chunk; /* where its blocks are */
 };
@@ -80,6 +88,16 @@ struct code_page *code_page_get(struct code_cache *c, uint64_t ppn, const uint8_
 /* The block that starts at byte offset off (even) of the page, decoded now if need be. NULL where
  * its first instruction straddles the page's end, or no memory. */
 struct block *code_block(struct code_cache *c, struct code_page *page, unsigned off);
+
+/* The block of the instruction that begins in the last halfword of page and ends in next. NULL:
+ * there is one that ends elsewhere, or it cannot be cached. */
+struct block *code_straddling_block(struct code_cache *c, struct code_page *page,
+                                    struct code_page *next);
+/* True where b is such a block. */
+static inline bool code_straddles(const struct block *b)
+{
+    return b->off == PAGE_SIZE - 2 && __atomic_load_n(&b->page->straddle.next, __ATOMIC_RELAXED);
+}
 
 /* A block of at most max instructions decoded from the avail bytes at code into the buffer `into`
  * of CODE_PRIVATE_SIZE bytes: not cached, not chained. n is 0 where no instruction fits. off: where

@@ -54,16 +54,16 @@ static const struct op *enter_alone(struct hart *h)
     return b->ops;
 }
 
-/* The code of the page that h->pc is in, entered into the exec TLB. NULL: it cannot be cached, or
+/* The code of the page that va is in, entered into the exec TLB. NULL: it cannot be cached, or
  * *faulted with the trap taken. */
-static struct code_page *load_page(struct hart *h, bool *faulted)
+static struct code_page *load_page(struct hart *h, uint64_t va, bool *faulted)
 {
     struct mmu_page page;
     struct mmu_fault fault;
     struct code_page *code;
-    uint64_t in_page = h->pc & (PAGE_SIZE - 1);
+    uint64_t in_page = va & (PAGE_SIZE - 1);
 
-    *faulted = !mmu_fetch(&h->mmu, h->xbank, h->pc, &page, &fault);
+    *faulted = !mmu_fetch(&h->mmu, h->xbank, va, &page, &fault);
     if (*faulted) {
         fetch_fault(h, &fault);
         return NULL;
@@ -72,8 +72,18 @@ static struct code_page *load_page(struct hart *h, bool *faulted)
         return NULL;
     code = code_page_get(h->code, page.pa >> PAGE_SHIFT, page.host - in_page);
     if (code)
-        mmu_enter_exec(h->xbank, h->pc, &page, code);
+        mmu_enter_exec(h->xbank, va, &page, code);
     return code;
+}
+
+/* The block at h->pc, of an instruction that straddles page and the next. NULL: none, or *faulted. */
+static struct block *straddling_block(struct hart *h, struct code_page *page, bool *faulted)
+{
+    struct code_page *next = tlb_exec(h->xbank, h->pc + 2);
+
+    if (!next)
+        next = load_page(h, h->pc + 2, faulted);
+    return next ? code_straddling_block(h->code, page, next) : NULL;
 }
 
 /* Enter the block at h->pc. NULL: a trap was taken. There is at least one instruction left. */
@@ -82,14 +92,15 @@ static const struct op *enter(struct hart *h)
     unsigned in_page = h->pc & (PAGE_SIZE - 1);
     struct code_page *page = tlb_exec(h->xbank, h->pc);
     struct block *b;
+    bool faulted = false;
 
-    if (!page) {
-        bool faulted;
-        page = load_page(h, &faulted);
-        if (faulted)
-            return NULL;
-    }
+    if (!page)
+        page = load_page(h, h->pc, &faulted);
     b = page ? code_block(h->code, page, in_page) : NULL;
+    if (page && in_page == PAGE_SIZE - 2 && (!b || code_straddles(b)))
+        b = straddling_block(h, page, &faulted);
+    if (faulted)
+        return NULL;
     if (!b)
         return enter_alone(h);
     if (b->n > h->left)

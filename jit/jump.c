@@ -72,16 +72,22 @@ static void goto_in_page(struct trans *t, uint32_t off)
     }
 }
 
+void emit_exec_entry(struct trans *t)
+{
+    struct asm_ *a = &t->a;
+
+    op_rr(a, 0, 0x8b, RCX, RAX); /* mov ecx, eax */
+    shift_ri(a, 0, SHIFT_SHR, RCX, PAGE_SHIFT - 4);
+    alu_ri(a, 0, ALU_AND, RCX, (TLB_EXEC_ENTRIES - 1) << 4);
+    alu_rm(a, W, ALU_ADD, RCX, RBP, HART(xbank));
+}
+
 void emit_goto_rax(struct trans *t)
 {
     struct asm_ *a = &t->a;
     fixup miss;
 
-    mov_rr(a, RCX, RAX);
-    shift_ri(a, W, SHIFT_SHR, RCX, PAGE_SHIFT);
-    alu_ri(a, 0, ALU_AND, RCX, TLB_EXEC_ENTRIES - 1);
-    shift_ri(a, 0, SHIFT_SHL, RCX, 4);
-    alu_rm(a, W, ALU_ADD, RCX, RBP, HART(xbank));
+    emit_exec_entry(t);
     mov_rr(a, RDX, RAX);
     alu_ri(a, W, ALU_AND, RDX, -PAGE_SIZE);
     alu_rm(a, W, ALU_CMP, RDX, RCX, offsetof(struct tlb_bank, exec[0].tag));

@@ -69,7 +69,7 @@ void emit_fallback(struct trans *t, const struct op *op)
         return;
     copy->op = *op;
     if (op == t->block->ops)
-        copy->op.fn = t->block->first;
+        copy->op.fn = code_straddles(t->block) ? t->block->page->straddle.fn : t->block->first;
     copy->stop = (struct op){.fn = stop};
 
     lea_data(t, RAX, copy);
@@ -146,19 +146,45 @@ static void charge(struct asm_ *a, unsigned n)
     put32(a, n);
 }
 
+/* A straddling block is executed only while the exec TLB has its second page as it was: as
+ * exec_straddle. Jumps where not: f[2]. */
+static void check_straddle(struct trans *t, fixup f[2])
+{
+    struct asm_ *a = &t->a;
+
+    mov_rm(a, RAX, RBP, HART(vpage));
+    alu_ri(a, W, ALU_ADD, RAX, PAGE_SIZE);
+    emit_exec_entry(t);
+    alu_rm(a, W, ALU_CMP, RAX, RCX, offsetof(struct tlb_bank, exec[0].tag));
+    f[0] = jcc(a, CC_NE);
+    mov_ri(a, RAX, (uint64_t)(uintptr_t)t->block->page->straddle.next);
+    alu_rm(a, W, ALU_CMP, RAX, RCX, offsetof(struct tlb_bank, exec[0].page));
+    f[1] = jcc(a, CC_NE);
+}
+
 static void write_block(struct trans *t)
 {
     struct asm_ *a = &t->a;
-    fixup broke;
+    bool straddles = code_straddles(t->block);
+    fixup broke, moved[2] = {0};
 
     while ((uintptr_t)asm_here(a) % 8 && !asm_full(a))
         put8(a, 0x90); /* nop */
     t->entry = asm_here(a);
     charge(a, t->block->n);
     broke = jcc(a, CC_L);
+    if (straddles)
+        check_straddle(t, moved);
     write_body(t);
     emit_asides(t);
     write_stubs(t);
+    for (unsigned i = 0; i < 2 && straddles; i++)
+        patch_here(a, moved[i]);
+    if (straddles) {
+        alu_ri(a, W, ALU_ADD, LEFT, t->block->n);
+        mov_ri(a, RCX, t->block->off);
+        patch(a, jmp(a), t->jit->thunks.exit_offset[NATIVE_EXIT_COLD]);
+    }
     patch_here(a, broke);
     alu_ri(a, W, ALU_ADD, LEFT, t->block->n);
     mov_ri(a, RCX, t->block->off);

@@ -58,6 +58,7 @@
 EXEC(illegal);
 EXEC(break);      /* where a debugger planted a breakpoint */
 EXEC(warm);       /* the first op of a block that may become hot */
+EXEC(straddle);   /* the op of a block that straddles two pages */
 EXEC(block_end);  /* to the next block of the page, by its link */
 EXEC(block_exit); /* the context may have changed: look the next block up */
 
