@@ -198,28 +198,61 @@ static struct code_page *page_new(struct code_cache *c, uint64_t ppn, const uint
     return p;
 }
 
+/* Where the snapshot of physical page ppn hangs in its bucket, NULL there if there is none. */
+static struct code_page **page_at(struct code_cache *c, uint64_t ppn)
+{
+    struct code_page **at = &c->bucket[ppn % BUCKETS];
+
+    while (*at && (*at)->ppn != ppn)
+        at = &(*at)->next;
+    return at;
+}
+
+/* A new snapshot at *at, in the place of the one that is there. NULL: no memory, nothing changed.
+ */
+static struct code_page *page_replace(struct code_cache *c, struct code_page **at, uint64_t ppn,
+                                      const uint64_t *host)
+{
+    struct code_page *old = *at, *fresh = page_new(c, ppn, host);
+
+    if (fresh && old) {
+        fresh->next = old->next;
+        old->next = c->retired;
+        c->retired = old;
+    }
+    if (fresh)
+        *at = fresh;
+    return fresh;
+}
+
 struct code_page *code_page_get(struct code_cache *c, uint64_t ppn, const uint8_t *host)
 {
     struct code_page **at, *p;
 
     pthread_mutex_lock(&c->lock);
-    at = &c->bucket[ppn % BUCKETS];
-    while (*at && (*at)->ppn != ppn)
-        at = &(*at)->next;
+    at = page_at(c, ppn);
     p = *at;
-    if (!p || !is_current(p)) {
-        struct code_page *fresh = page_new(c, ppn, (const uint64_t *)host);
-        if (fresh && p) {
-            fresh->next = p->next;
-            p->next = c->retired;
-            c->retired = p;
-        }
-        if (fresh)
-            *at = fresh;
-        p = fresh;
-    }
+    if (!p || !is_current(p))
+        p = page_replace(c, at, ppn, (const uint64_t *)host);
     pthread_mutex_unlock(&c->lock);
     return p;
+}
+
+bool code_page_renew(struct code_cache *c, struct code_page *page)
+{
+    enum { RENEWALS_MAX = 16 };
+    struct code_page **at, *fresh = NULL;
+    bool renewed;
+
+    pthread_mutex_lock(&c->lock);
+    at = page_at(c, page->ppn);
+    if (*at == page && page->renewals < RENEWALS_MAX)
+        fresh = page_replace(c, at, page->ppn, page->host);
+    if (fresh)
+        fresh->renewals = page->renewals + 1;
+    renewed = *at != page;
+    pthread_mutex_unlock(&c->lock);
+    return renewed;
 }
 
 static void *chunk_alloc(struct code_cache *c, struct code_page *page, size_t size)
@@ -386,7 +419,8 @@ static struct block *decode_straddling(struct code_cache *c, struct code_page *p
     page->straddle.fn = b->ops[0].fn;
     b->ops[0].fn = exec_straddle;
     b->ops[0].rest = 1;
-    b->ops[1] = (struct op){.fn = code_looks(&in) ? exec_block_exit : exec_block_end, .off = in.len};
+    b->ops[1] =
+        (struct op){.fn = code_looks(&in) ? exec_block_exit : exec_block_end, .off = in.len};
     if (c->translator)
         make_cold(c, b);
     __atomic_store_n(&page->straddle.next, next, __ATOMIC_RELAXED);

@@ -27,14 +27,14 @@ struct code_cache;
 struct block {
     struct code_page *page; /* NULL: private, never chained */
     struct code_cache *cache;
-    void *native;           /* atomic: the translator's code for it, see struct translator */
-    exec_fn first;          /* what ops[0].fn is to an interpreter */
-    uint16_t off;           /* of its first instruction in the page */
-    uint8_t heat;           /* atomic: how often it was entered, up to translator.hot */
-    uint8_t n;              /* instructions; a pseudo-op stands behind the last */
+    void *native;  /* atomic: the translator's code for it, see struct translator */
+    exec_fn first; /* what ops[0].fn is to an interpreter */
+    uint16_t off;  /* of its first instruction in the page */
+    uint8_t heat;  /* atomic: how often it was entered, up to translator.hot */
+    uint8_t n;     /* instructions; a pseudo-op stands behind the last */
     /* Atomic, the translator's: by op, what runs have shown (jit/memory.c). */
-    uint64_t scattered; /* its page is hardly ever that of the time before */
-    uint64_t apart;     /* the accesses that it leads lie in two pages, or in a device */
+    uint64_t scattered;   /* its page is hardly ever that of the time before */
+    uint64_t apart;       /* the accesses that it leads lie in two pages, or in a device */
     uint64_t splits_seen; /* instructions retired when splits was counted from 0 */
     uint8_t splits;
     struct op ops[];
@@ -55,10 +55,12 @@ struct translator {
     bool (*full)(void *opaque);  /* there is room no more */
 };
 
-/* The instruction in a page's last halfword and another page's first: the block at PAGE_SIZE - 2. */
+/* The instruction in a page's last halfword and another page's first: the block at PAGE_SIZE - 2.
+ */
 struct straddle {
-    const struct code_page *next; /* atomic: where its second half is; NULL: there is no such block */
-    exec_fn fn;                   /* what executes it */
+    const struct code_page
+        *next;  /* atomic: where its second half is; NULL: there is no such block */
+    exec_fn fn; /* what executes it */
 };
 
 struct code_chunk;
@@ -69,6 +71,7 @@ struct code_page {
     const uint64_t *host;                /* the page in memory */
     uint64_t ppn;
     struct straddle straddle;
+    unsigned renewals; /* of this page's snapshot by code_page_renew */
     struct code_page *next;   /* in the cache's bucket */
     struct code_chunk *chunk; /* where its blocks are */
 };
@@ -93,6 +96,9 @@ struct block *code_block(struct code_cache *c, struct code_page *page, unsigned 
  * there is one that ends elsewhere, or it cannot be cached. */
 struct block *code_straddling_block(struct code_cache *c, struct code_page *page,
                                     struct code_page *next);
+/* The page that follows page has changed, and with it the instruction that straddles both: make a new
+ * snapshot of page, which code_page_get gives from now on. False where that was done too often. */
+bool code_page_renew(struct code_cache *c, struct code_page *page);
 /* True where b is such a block. */
 static inline bool code_straddles(const struct block *b)
 {
@@ -141,8 +147,8 @@ static inline const struct op *code_next(struct hart *h)
 
     if (unlikely(!page))
         return NULL;
-    return code_enter(h, __atomic_load_n(&page->blocks[(h->pc & (PAGE_SIZE - 1)) / 2],
-                                         __ATOMIC_ACQUIRE));
+    return code_enter(
+        h, __atomic_load_n(&page->blocks[(h->pc & (PAGE_SIZE - 1)) / 2], __ATOMIC_ACQUIRE));
 }
 
 /* Jump at op to target, a constant distance away: by op's link where that is known. Sets h->pc.

@@ -201,6 +201,7 @@ struct hart {
     uint32_t host_fp;       /* the thread's own FPU state while the hart runs */
 
     uint64_t instret_end; /* minstret-to-be when left reaches 0 */
+    int64_t slack;        /* a run may end with so many instructions left: hart_run */
     uint8_t *reserved;    /* LR: host address of the reserved datum, NULL: none */
     uint64_t reserved_value;
     unsigned reserved_size;
@@ -256,7 +257,8 @@ enum hart_stop {
 };
 
 /* Run for at most n instructions, taking interrupts and traps on the way: exactly n unless it
- * returns HART_WAITING or HART_STOPPED. A taken trap counts as no instruction, but as one toward
+ * returns HART_WAITING or HART_STOPPED, or h->slack is not 0: then up to so many fewer. (A slack of
+ * BLOCK_MAX - 1 spares it from executing a part of a block as the last thing of a run.) A taken trap counts as no instruction, but as one toward
  * n, so that a hart that only traps comes back too. Only the hart's own thread calls this. */
 enum hart_stop hart_run(struct hart *h, uint64_t n);
 

@@ -22,11 +22,8 @@ static void charge_trap(struct hart *h)
 
 static const struct op *fetch_fault(struct hart *h, const struct mmu_fault *f)
 {
-    struct trap t = {.cause = f->cause,
-                     .tval = f->va,
-                     .gpa = f->gpa,
-                     .tinst = f->tinst,
-                     .gva = h->v};
+    struct trap t = {
+        .cause = f->cause, .tval = f->va, .gpa = f->gpa, .tinst = f->tinst, .gva = h->v};
 
     charge_trap(h);
     hart_take_trap(h, &t);
@@ -76,14 +73,22 @@ static struct code_page *load_page(struct hart *h, uint64_t va, bool *faulted)
     return code;
 }
 
-/* The block at h->pc, of an instruction that straddles page and the next. NULL: none, or *faulted. */
+/* The block at h->pc, of an instruction that straddles page and the next. NULL: none, or *faulted.
+ */
 static struct block *straddling_block(struct hart *h, struct code_page *page, bool *faulted)
 {
     struct code_page *next = tlb_exec(h->xbank, h->pc + 2);
+    struct block *b;
 
     if (!next)
         next = load_page(h, h->pc + 2, faulted);
-    return next ? code_straddling_block(h->code, page, next) : NULL;
+    if (!next)
+        return NULL;
+    b = code_straddling_block(h->code, page, next);
+    if (b || !code_page_renew(h->code, page))
+        return b;
+    page = load_page(h, h->pc, faulted);
+    return page ? code_straddling_block(h->code, page, next) : NULL;
 }
 
 /* Enter the block at h->pc. NULL: a trap was taken. There is at least one instruction left. */
@@ -143,7 +148,7 @@ static bool attend(struct hart *h, enum hart_stop *stop)
     }
     h->waiting = false;
     *stop = HART_QUANTUM;
-    return h->left > 0;
+    return h->left > h->slack;
 }
 
 enum hart_stop hart_run(struct hart *h, uint64_t n)
@@ -159,7 +164,7 @@ enum hart_stop hart_run(struct hart *h, uint64_t n)
             const struct op *op = enter(h);
             while (op)
                 op = OP_FN(op)(h, op);
-        } while (h->left > 0 && !h->waiting &&
+        } while (h->left > h->slack && !h->waiting &&
                  !__atomic_load_n(&h->wait_event, __ATOMIC_RELAXED));
     }
     hart_fp_leave(h);
@@ -177,8 +182,7 @@ const struct op *hart_raise(struct hart *h, const struct op *op, uint64_t cause,
     return NULL;
 }
 
-const struct op *hart_halt(struct hart *h, const struct op *op, enum hart_halt_why why,
-                           uint64_t va)
+const struct op *hart_halt(struct hart *h, const struct op *op, enum hart_halt_why why, uint64_t va)
 {
     h->pc = hart_pc(h, op);
     h->left += op->rest;
@@ -188,8 +192,9 @@ const struct op *hart_halt(struct hart *h, const struct op *op, enum hart_halt_w
 }
 
 /* The transformed instruction of an explicit memory access (H, "Transformed Instruction or
- * Pseudoinstruction for mtinst or htinst"): addressing fields replaced by how far into the access the fault is,
- * bit 1 cleared for a compressed one. 0, which is always allowed, for what the manual gives no transformation. */
+ * Pseudoinstruction for mtinst or htinst"): addressing fields replaced by how far into the access
+ * the fault is, bit 1 cleared for a compressed one. 0, which is always allowed, for what the manual
+ * gives no transformation. */
 static uint64_t transformed(const struct hart *h, const struct op *op, uint64_t offset)
 {
     struct insn i;

@@ -440,10 +440,10 @@ EMIT(fmv_w_x)
 #define ROW(id) [INSN_##id] = emit_##id
 #define ROWS(id) ROW(id##_s), ROW(id##_d)
 const emit_fn jit_emit_fp[INSN_COUNT] = {
-    ROWS(fadd),    ROWS(fsub),    ROWS(fmul),     ROWS(fdiv),    ROWS(fsqrt),   ROWS(fmadd),
-    ROWS(fmsub),   ROWS(fnmsub),  ROWS(fnmadd),   ROWS(fmin),    ROWS(fmax),    ROWS(fsgnj),
-    ROWS(fsgnjn),  ROWS(fsgnjx),  ROWS(feq),      ROWS(flt),     ROWS(fle),     ROW(fcvt_d_w),
+    ROWS(fadd),     ROWS(fsub),    ROWS(fmul),    ROWS(fdiv),     ROWS(fsqrt),   ROWS(fmadd),
+    ROWS(fmsub),    ROWS(fnmsub),  ROWS(fnmadd),  ROWS(fmin),     ROWS(fmax),    ROWS(fsgnj),
+    ROWS(fsgnjn),   ROWS(fsgnjx),  ROWS(feq),     ROWS(flt),      ROWS(fle),     ROW(fcvt_d_w),
     ROW(fcvt_d_wu), ROW(fcvt_d_l), ROW(fcvt_s_w), ROW(fcvt_s_wu), ROW(fcvt_s_l), ROW(fcvt_w_d),
-    ROW(fcvt_l_d), ROW(fcvt_w_s), ROW(fcvt_l_s),  ROW(fcvt_s_d), ROW(fcvt_d_s), ROW(fmv_x_d),
-    ROW(fmv_x_w),  ROW(fmv_d_x),  ROW(fmv_w_x),
+    ROW(fcvt_l_d),  ROW(fcvt_w_s), ROW(fcvt_l_s), ROW(fcvt_s_d),  ROW(fcvt_d_s), ROW(fmv_x_d),
+    ROW(fmv_x_w),   ROW(fmv_d_x),  ROW(fmv_w_x),
 };

@@ -496,16 +496,16 @@ EMIT(fence)
 
 #define ROW(id) [INSN_##id] = emit_##id
 const emit_fn jit_emit_int[INSN_COUNT] = {
-    ROW(add),       ROW(sub),       ROW(and),       ROW(or),      ROW(xor),     ROW(mul),
-    ROW(addw),      ROW(subw),      ROW(mulw),      ROW(addi),    ROW(addiw),   ROW(andi),
-    ROW(ori),       ROW(xori),      ROW(lui),       ROW(auipc),   ROW(slli),    ROW(srli),
-    ROW(srai),      ROW(slliw),     ROW(srliw),     ROW(sraiw),   ROW(sll),     ROW(srl),
-    ROW(sra),       ROW(sllw),      ROW(srlw),      ROW(sraw),    ROW(slt),     ROW(sltu),
-    ROW(slti),      ROW(sltiu),     ROW(mulh),      ROW(mulhu),   ROW(div),     ROW(divu),
-    ROW(rem),       ROW(remu),      ROW(divw),      ROW(divuw),   ROW(remw),    ROW(remuw),
-    ROW(sh1add),    ROW(sh2add),    ROW(sh3add),    ROW(add_uw),  ROW(slli_uw), ROW(sh1add_uw),
-    ROW(sh2add_uw), ROW(sh3add_uw), ROW(clz),       ROW(ctz),     ROW(cpop),    ROW(clzw),
-    ROW(ctzw),      ROW(cpopw),     ROW(sext_b),    ROW(sext_h),  ROW(zext_h),  ROW(rev8),
-    ROW(min),       ROW(minu),      ROW(max),       ROW(maxu),    ROW(andn),    ROW(rori),
+    ROW(add),       ROW(sub),       ROW(and),    ROW(or),     ROW(xor),     ROW(mul),
+    ROW(addw),      ROW(subw),      ROW(mulw),   ROW(addi),   ROW(addiw),   ROW(andi),
+    ROW(ori),       ROW(xori),      ROW(lui),    ROW(auipc),  ROW(slli),    ROW(srli),
+    ROW(srai),      ROW(slliw),     ROW(srliw),  ROW(sraiw),  ROW(sll),     ROW(srl),
+    ROW(sra),       ROW(sllw),      ROW(srlw),   ROW(sraw),   ROW(slt),     ROW(sltu),
+    ROW(slti),      ROW(sltiu),     ROW(mulh),   ROW(mulhu),  ROW(div),     ROW(divu),
+    ROW(rem),       ROW(remu),      ROW(divw),   ROW(divuw),  ROW(remw),    ROW(remuw),
+    ROW(sh1add),    ROW(sh2add),    ROW(sh3add), ROW(add_uw), ROW(slli_uw), ROW(sh1add_uw),
+    ROW(sh2add_uw), ROW(sh3add_uw), ROW(clz),    ROW(ctz),    ROW(cpop),    ROW(clzw),
+    ROW(ctzw),      ROW(cpopw),     ROW(sext_b), ROW(sext_h), ROW(zext_h),  ROW(rev8),
+    ROW(min),       ROW(minu),      ROW(max),    ROW(maxu),   ROW(andn),    ROW(rori),
     ROW(roriw),     ROW(fence),
 };

@@ -9,8 +9,8 @@
  *   r15  hart.left
  *   rax, rcx, rdx  scratch, dead between guest instructions
  *   nine others    the guest registers that compilers use most (host_of); the rest stay in memory
- * rsp is aligned to 16; what a block puts aside for itself is at [rsp], of FRAME_SLOTS words. All translated code shares the convention, so blocks are chained by
- * plain jumps.
+ * rsp is aligned to 16; what a block puts aside for itself is at [rsp], of FRAME_SLOTS words. All
+ * translated code shares the convention, so blocks are chained by plain jumps.
  *
  * A translation starts with the charge of its instructions, and leaves by one of the common exits
  * (thunks.c). What it does not translate, and the slow way of what it does, is done by the
@@ -27,8 +27,8 @@
 #include <stdio.h>
 
 #define HART(field) ((int32_t)(offsetof(struct hart, field) - offsetof(struct hart, x[16])))
-#define XREG(r) ((int32_t)((int)(r) - 16) * 8)
-#define FREG(r) ((int32_t)(HART(f) + (int)(r) * 8))
+#define XREG(r) ((int32_t)((int)(r)-16) * 8)
+#define FREG(r) ((int32_t)(HART(f) + (int)(r)*8))
 
 enum { DBANK = R14, LEFT = R15 };
 enum { FRAME_SLOTS = 9 };
@@ -43,11 +43,20 @@ struct thunks {
     const struct op *(*enter)(struct hart *h, void *native);
     /* Leave, by cause; ecx: the next instruction's offset from hart.vpage, or rax: its address. */
     uint8_t *exit_offset[NATIVE_EXITS], *exit_pc[NATIVE_EXITS];
-    uint8_t *cold;     /* a block that is not translated was entered; rcx: the block */
-    uint8_t *fallback; /* called: execute the op at rax of the block at offset ecx, or leave */
+    uint8_t *cold;      /* a block that is not translated was entered; rcx: the block */
+    uint8_t *fallback;  /* called: execute the op at rax of the block at offset ecx, or leave */
     uint8_t *interpret; /* leave: the interpreter goes on with the op at rax of the block at ecx */
-    uint8_t *note;     /* called: jit_note_misses(hart, rax, left); all scratch registers are lost */
+    uint8_t *note; /* called: jit_note_misses(hart, rax, left); all scratch registers are lost */
 };
+
+/* A jump to a place of a page that has no translation yet; beside the code. */
+struct unlinked {
+    struct unlinked *next; /* in the bucket of jit.unlinked */
+    const struct code_page *page;
+    uint32_t off;
+    fixup jump;
+};
+enum { UNLINKED_BUCKETS = 4096, NO_CC = -1 };
 
 struct jit {
     struct translator seam;
@@ -56,11 +65,12 @@ struct jit {
     pthread_mutex_t lock;
     uint8_t *write, *exec; /* two views of the same memory */
     size_t size;
-    size_t code_start;  /* behind the thunks */
-    size_t code, data;  /* atomic; code grows up from code_start, data grows down from size */
-    bool full;          /* atomic */
+    size_t code_start; /* behind the thunks */
+    size_t code, data; /* atomic; code grows up from code_start, data grows down from size */
+    bool full;         /* atomic */
     bool has_fma;
-    unsigned sites;     /* given away so far, modulo HART_SITES */
+    struct unlinked *unlinked[UNLINKED_BUCKETS]; /* by page and offset */
+    unsigned sites;                              /* given away so far, modulo HART_SITES */
     struct thunks thunks;
     struct jit_counters counters;
     FILE *perf_map;
@@ -73,13 +83,14 @@ struct fallback_op {
 
 /* A memory access, or the first of a group of accesses that share one look-up (plan.c). */
 struct access {
-    uint8_t base;     /* guest register */
-    uint8_t size;     /* the alignment that is checked: the largest datum of the group */
+    uint8_t base; /* guest register */
+    uint8_t size; /* the alignment that is checked: the largest datum of the group */
     bool store;
-    bool predicted;   /* it has a site, which guesses the TLB entry */
-    int8_t group;     /* slot of the frame where its host address is put aside; NO_GROUP */
-    unsigned site;    /* of the hart's */
-    int32_t low, high; /* offsets from the base: where the page is looked up, and of the last datum */
+    bool predicted; /* it has a site, which guesses the TLB entry */
+    int8_t group;   /* slot of the frame where its host address is put aside; NO_GROUP */
+    unsigned site;  /* of the hart's */
+    int32_t low,
+        high; /* offsets from the base: where the page is looked up, and of the last datum */
 };
 enum { NO_GROUP = -1 };
 
@@ -132,9 +143,10 @@ struct trans {
     struct insn in[BLOCK_MAX];
     struct plan plan[BLOCK_MAX];
     struct access groups[FRAME_SLOTS];
-    int held;          /* the group whose host address is in rax; NO_GROUP */
-    unsigned fp_known; /* FP_ON, FP_DIRTY: tested earlier in the block */
-    bool done; /* the block's last instruction has set the way on */
+    int held;                  /* the group whose host address is in rax; NO_GROUP */
+    unsigned fp_known;         /* FP_ON, FP_DIRTY: tested earlier in the block */
+    struct unlinked *unlinked; /* the translation's own */
+    bool done;                 /* the block's last instruction has set the way on */
 };
 
 enum { FP_ON = 1, FP_DIRTY = 2 };

@@ -32,17 +32,23 @@ static void goto_by_table(struct trans *t, uint32_t off)
     exit_to(t, off, NATIVE_EXIT_COLD);
 }
 
-/* To the block at off; NULL: it was not decoded yet. native: its translation; NULL: cold. */
-static void goto_block(struct trans *t, uint32_t off, const struct block *to, const uint8_t *native)
+/* Jump (cc: NO_CC, always) to offset off of the page, where there is no translation yet: until
+ * there is one, to where the page's table of blocks is looked at. Result: what has to be told where
+ * that is. */
+static fixup jump_unlinked(struct trans *t, int cc, uint32_t off)
 {
-    if (native) {
-        patch(&t->a, jmp(&t->a), native);
-    } else if (to) {
-        mov_ri(&t->a, RCX, (uint64_t)(uintptr_t)to);
-        op_rm(&t->a, 0, 0xff, 4, RCX, offsetof(struct block, native)); /* jmp [rcx + native] */
-    } else {
-        goto_by_table(t, off);
+    struct asm_ *a = &t->a;
+    struct unlinked *u = data_alloc(t, sizeof(*u));
+    fixup f;
+
+    /* Its distance is stored to while harts execute it. */
+    align(a, 4, cc == NO_CC ? 1 : 2);
+    f = cc == NO_CC ? jmp(a) : jcc(a, (enum cond)cc);
+    if (u) {
+        *u = (struct unlinked){t->unlinked, t->block->page, off, f};
+        t->unlinked = u;
     }
+    return f;
 }
 
 static void goto_in_page(struct trans *t, uint32_t off)
@@ -50,25 +56,25 @@ static void goto_in_page(struct trans *t, uint32_t off)
     struct asm_ *a = &t->a;
     const struct block *to = __atomic_load_n(&t->block->page->blocks[off / 2], __ATOMIC_ACQUIRE);
     const uint8_t *native = NULL;
+    bool backward = off <= t->block->off;
+    fixup unlinked;
 
     if (to == t->block)
         native = t->entry;
     else if (to && __atomic_load_n(&to->native, __ATOMIC_ACQUIRE) != t->jit->thunks.cold)
         native = __atomic_load_n(&to->native, __ATOMIC_ACQUIRE);
 
-    if (off > t->block->off) {
-        goto_block(t, off, to, native);
-        return;
-    }
-    alu_mi(a, 0, ALU_CMP, RBP, HART(wait_event), 0);
-    if (native) {
-        patch(a, jcc(a, CC_E), native);
+    if (backward)
+        alu_mi(a, 0, ALU_CMP, RBP, HART(wait_event), 0);
+    if (native)
+        patch(a, backward ? jcc(a, CC_E) : jmp(a), native);
+    else
+        unlinked = jump_unlinked(t, backward ? CC_E : NO_CC, off);
+    if (backward)
         exit_to(t, off, NATIVE_EXIT_EVENT);
-    } else {
-        fixup event = jcc(a, CC_NE);
-        goto_block(t, off, to, NULL);
-        patch_here(a, event);
-        exit_to(t, off, NATIVE_EXIT_EVENT);
+    if (!native) {
+        patch_here(a, unlinked);
+        goto_by_table(t, off);
     }
 }
 

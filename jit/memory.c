@@ -299,7 +299,8 @@ STORE(sh, 0x66, 0, 0x89)
 STORE(sw, 0, 0, 0x89)
 STORE(sd, 0, W, 0x89)
 
-/* --- FP loads and stores: as integers; FS must be Dirty already for what changes f registers --- */
+/* --- FP loads and stores: as integers; FS must be Dirty already for what changes f registers ---
+ */
 
 static void fp_load(struct trans *t, const struct op *op, const struct insn *in, unsigned flags)
 {
@@ -396,8 +397,7 @@ EMIT(amoswap_d)
 
 #define ROW(id) [INSN_##id] = emit_##id
 const emit_fn jit_emit_mem[INSN_COUNT] = {
-    ROW(lb),  ROW(lh),  ROW(lw),       ROW(ld),       ROW(lbu),       ROW(lhu),
-    ROW(lwu), ROW(sb),  ROW(sh),       ROW(sw),       ROW(sd),        ROW(fld),
-    ROW(flw), ROW(fsd), ROW(fsw),      ROW(amoadd_w), ROW(amoadd_d),  ROW(amoswap_w),
-    ROW(amoswap_d),
+    ROW(lb),  ROW(lh),       ROW(lw),       ROW(ld),        ROW(lbu),       ROW(lhu), ROW(lwu),
+    ROW(sb),  ROW(sh),       ROW(sw),       ROW(sd),        ROW(fld),       ROW(flw), ROW(fsd),
+    ROW(fsw), ROW(amoadd_w), ROW(amoadd_d), ROW(amoswap_w), ROW(amoswap_d),
 };

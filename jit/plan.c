@@ -16,10 +16,10 @@ enum { GROUP_MIN = 3, GROUP_SPAN = 2048 };
 
 enum { AS_LOAD = 0x10, AS_STORE = 0x20, SIZE = 0x0f };
 static const uint8_t access_of[INSN_COUNT] = {
-    [INSN_lb] = AS_LOAD | 1,  [INSN_lbu] = AS_LOAD | 1, [INSN_lh] = AS_LOAD | 2,
-    [INSN_lhu] = AS_LOAD | 2, [INSN_lw] = AS_LOAD | 4,  [INSN_lwu] = AS_LOAD | 4,
-    [INSN_ld] = AS_LOAD | 8,  [INSN_flw] = AS_LOAD | 4, [INSN_fld] = AS_LOAD | 8,
-    [INSN_sb] = AS_STORE | 1, [INSN_sh] = AS_STORE | 2, [INSN_sw] = AS_STORE | 4,
+    [INSN_lb] = AS_LOAD | 1,  [INSN_lbu] = AS_LOAD | 1,  [INSN_lh] = AS_LOAD | 2,
+    [INSN_lhu] = AS_LOAD | 2, [INSN_lw] = AS_LOAD | 4,   [INSN_lwu] = AS_LOAD | 4,
+    [INSN_ld] = AS_LOAD | 8,  [INSN_flw] = AS_LOAD | 4,  [INSN_fld] = AS_LOAD | 8,
+    [INSN_sb] = AS_STORE | 1, [INSN_sh] = AS_STORE | 2,  [INSN_sw] = AS_STORE | 4,
     [INSN_sd] = AS_STORE | 8, [INSN_fsw] = AS_STORE | 4, [INSN_fsd] = AS_STORE | 8,
 };
 

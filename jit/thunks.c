@@ -137,7 +137,7 @@ static void make_fallback(struct asm_ *a, struct thunks *th, const uint8_t *leav
     quiet = jcc(a, CC_E);
     alu_ri(a, W, ALU_ADD, LEFT, LEFT_ASIDE);
     mov_mr(a, RBP, HART(left_aside), LEFT);
-    mov_ri(a, LEFT, (uint64_t)-(int64_t)LEFT_ASIDE);
+    mov_ri(a, LEFT, (uint64_t) - (int64_t)LEFT_ASIDE);
     patch_here(a, quiet);
     alu_ri(a, W, ALU_ADD, RSP, 8);
     ret(a);
@@ -177,8 +177,7 @@ void jit_make_thunks(struct jit *jit, struct asm_ *a)
 {
     uint8_t *leave, *leave_with_op;
 
-    jit->thunks.enter = 
-        (const struct op *(*)(struct hart *, void *))(uintptr_t)asm_here(a);
+    jit->thunks.enter = (const struct op *(*)(struct hart *, void *))(uintptr_t)asm_here(a);
     make_enter(a);
     leave = make_leave(a, &leave_with_op);
     make_exits(a, &jit->thunks, leave);

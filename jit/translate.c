@@ -12,7 +12,6 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-
 /* --- Stubs and fallbacks --- */
 
 struct stub *stub_new(struct trans *t, const struct op *op)
@@ -101,8 +100,7 @@ enum { SYSTEM_SHARE = 4 }; /* one in so many instructions of a block may be of C
 
 static emit_fn emitter_of(const struct insn *in)
 {
-    static const emit_fn *const tables[] = {jit_emit_int, jit_emit_mem, jit_emit_jump,
-                                            jit_emit_fp};
+    static const emit_fn *const tables[] = {jit_emit_int, jit_emit_mem, jit_emit_jump, jit_emit_fp};
 
     for (unsigned i = 0; i < ARRAY_SIZE(tables); i++)
         if (tables[i][in->base])
@@ -138,14 +136,6 @@ static void write_body(struct trans *t)
         emit_goto(t, b->off + b->ops[b->n].off);
 }
 
-/* A translation's first instruction: one that a jump to a newer translation can replace in one
- * store (divert). */
-static void charge(struct asm_ *a, unsigned n)
-{
-    op_rr(a, W, 0x81, ALU_SUB, LEFT);
-    put32(a, n);
-}
-
 /* A straddling block is executed only while the exec TLB has its second page as it was: as
  * exec_straddle. Jumps where not: f[2]. */
 static void check_straddle(struct trans *t, fixup f[2])
@@ -168,10 +158,11 @@ static void write_block(struct trans *t)
     bool straddles = code_straddles(t->block);
     fixup broke, moved[2] = {0};
 
-    while ((uintptr_t)asm_here(a) % 8 && !asm_full(a))
-        put8(a, 0x90); /* nop */
+    /* The first instruction is one that a jump to a newer translation can replace in one store
+     * (divert). */
+    align(a, 8, 0);
     t->entry = asm_here(a);
-    charge(a, t->block->n);
+    alu_ri32(a, W, ALU_SUB, LEFT, t->block->n);
     broke = jcc(a, CC_L);
     if (straddles)
         check_straddle(t, moved);
@@ -201,9 +192,9 @@ static void note_for_perf(struct jit *jit, const struct trans *t)
     fflush(jit->perf_map);
 }
 
-/* The fallback of an instruction spills and loads all registers. A block with many accesses to CSRs,
- * such as the entry of a trap handler, which is mostly reached from hart_run anyway, is quicker
- * interpreted. */
+/* The fallback of an instruction spills and loads all registers. A block with many accesses to
+ * CSRs, such as the entry of a trap handler, which is mostly reached from hart_run anyway, is
+ * quicker interpreted. */
 static bool mostly_system(const struct jit *jit, const struct block *b)
 {
     unsigned n = 0;
@@ -215,6 +206,48 @@ static bool mostly_system(const struct jit *jit, const struct block *b)
         n += in.class == CLASS_SYSTEM;
     }
     return n * SYSTEM_SHARE > b->n;
+}
+
+static struct unlinked **unlinked_at(struct jit *jit, const struct code_page *page, uint32_t off)
+{
+    return &jit->unlinked[(page->ppn * (PAGE_SIZE / 2) + off / 2) % UNLINKED_BUCKETS];
+}
+
+/* Have the jump go to target from now on, while harts may be executing it. */
+static void link_jump(const struct jit *jit, fixup jump, const uint8_t *target)
+{
+    int32_t distance = (int32_t)(target - (jump + 4 - jit->write + jit->exec));
+
+    __atomic_store_n((int32_t *)jump, distance, __ATOMIC_RELEASE);
+}
+
+/* Jumps that waited for block b to be translated go straight to its translation. */
+static void link_jumps_to(struct jit *jit, const struct block *b, const uint8_t *entry)
+{
+    struct unlinked **at = unlinked_at(jit, b->page, b->off);
+
+    while (*at) {
+        struct unlinked *u = *at;
+
+        if (u->page == b->page && u->off == b->off) {
+            link_jump(jit, u->jump, entry);
+            *at = u->next;
+        } else {
+            at = &u->next;
+        }
+    }
+}
+
+/* The translation's jumps to what is not translated wait. */
+static void enlist_unlinked(struct jit *jit, struct unlinked *list)
+{
+    for (struct unlinked *u = list, *next; u; u = next) {
+        struct unlinked **at = unlinked_at(jit, u->page, u->off);
+
+        next = u->next;
+        u->next = *at;
+        *at = u;
+    }
 }
 
 /* Write a translation of b, with what is known of it by now. NULL: no room. The lock is held. */
@@ -240,11 +273,12 @@ static uint8_t *write_translation(struct jit *jit, struct code_cache *c, struct 
     jit->code = (size_t)(t.a.at - jit->write);
     jit->data = t.data;
     jit->counters.blocks++;
+    enlist_unlinked(jit, t.unlinked);
     return t.entry;
 }
 
-/* Have who jumps to the translation `from` go on to `to`: its first instruction becomes a jump. Harts
- * that execute it meanwhile see the one or the other; what is behind it stays. */
+/* Have who jumps to the translation `from` go on to `to`: its first instruction becomes a jump.
+ * Harts that execute it meanwhile see the one or the other; what is behind it stays. */
 static void divert(const struct jit *jit, uint8_t *from, const uint8_t *to)
 {
     uint64_t *at = (uint64_t *)(from - jit->exec + jit->write);
@@ -343,6 +377,7 @@ static void translate(void *opaque, struct code_cache *c, struct block *b)
     pthread_mutex_lock(&jit->lock);
     entry = write_translation(jit, c, b);
     if (entry) {
+        link_jumps_to(jit, b, entry);
         __atomic_store_n(&b->native, entry, __ATOMIC_RELEASE);
         __atomic_store_n(&b->ops[0].fn, exec_native, __ATOMIC_RELEASE);
     }
@@ -362,6 +397,7 @@ static void reset(void *opaque)
     jit->counters.resets += jit->code != jit->code_start;
     jit->code = jit->code_start;
     jit->data = jit->size;
+    memset(jit->unlinked, 0, sizeof(jit->unlinked));
     __atomic_store_n(&jit->full, false, __ATOMIC_RELAXED);
 }
 
@@ -412,8 +448,7 @@ static void open_perf_map(struct jit *jit)
                 (unsigned long)jit->code_start);
 }
 
-struct jit *jit_new(const struct isa *isa, const struct jit_options *options,
-                    const struct log *log)
+struct jit *jit_new(const struct isa *isa, const struct jit_options *options, const struct log *log)
 {
     struct jit *jit = calloc(1, sizeof(*jit));
     struct asm_ a;

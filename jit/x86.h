@@ -151,6 +151,13 @@ static inline void alu_ri(struct asm_ *a, unsigned flags, enum alu op, unsigned 
         put32(a, (uint32_t)imm);
 }
 
+/* The same in its longest form: 7 bytes. */
+static inline void alu_ri32(struct asm_ *a, unsigned flags, enum alu op, unsigned dst, uint32_t imm)
+{
+    op_rr(a, flags, 0x81, op, dst);
+    put32(a, imm);
+}
+
 static inline void alu_mi(struct asm_ *a, unsigned flags, enum alu op, unsigned base, int32_t disp,
                           int32_t imm)
 {
@@ -240,8 +247,41 @@ static inline void vex_rrr(struct asm_ *a, unsigned flags, unsigned pp, unsigned
     put8(a, 0xc0 | (reg & 7) << 3 | (rm & 7));
 }
 
-enum cond { CC_O, CC_NO, CC_B, CC_AE, CC_E, CC_NE, CC_BE, CC_A, CC_S, CC_NS, CC_P, CC_NP,
-            CC_L, CC_GE, CC_LE, CC_G };
+/* Fill with NOPs until what is `before` bytes further on is aligned to `to` bytes, at most 8. */
+static inline void align(struct asm_ *a, unsigned to, unsigned before)
+{
+    static const uint8_t nops[8][7] = {{0},
+                                       {0x90},
+                                       {0x66, 0x90},
+                                       {0x0f, 0x1f, 0x00},
+                                       {0x0f, 0x1f, 0x40, 0x00},
+                                       {0x0f, 0x1f, 0x44, 0x00, 0x00},
+                                       {0x66, 0x0f, 0x1f, 0x44, 0x00, 0x00},
+                                       {0x0f, 0x1f, 0x80, 0x00, 0x00, 0x00, 0x00}};
+    unsigned n = -((uintptr_t)asm_here(a) + before) % to;
+
+    for (unsigned i = 0; i < n; i++)
+        put8(a, nops[n][i]);
+}
+
+enum cond {
+    CC_O,
+    CC_NO,
+    CC_B,
+    CC_AE,
+    CC_E,
+    CC_NE,
+    CC_BE,
+    CC_A,
+    CC_S,
+    CC_NS,
+    CC_P,
+    CC_NP,
+    CC_L,
+    CC_GE,
+    CC_LE,
+    CC_G
+};
 
 static inline fixup jcc(struct asm_ *a, enum cond cc)
 {

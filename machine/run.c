@@ -26,7 +26,7 @@
 #include <unistd.h>
 
 enum {
-    QUANTUM = 4096,          /* instructions that a hart runs before its thread looks around */
+    QUANTUM = 16384,         /* instructions that a hart runs before its thread looks around */
     QUANTUM_HTIF = 1024,     /* the same where HTIF is polled in between */
     QUANTUM_TURN = 1000,     /* of a turn */
     FULL_POLL_NS = 10000000, /* how often to look again whether the console has room */
@@ -154,6 +154,7 @@ static void *hart_main(void *arg)
     struct machine *m = t->m;
     uint64_t quantum = m->boot.htif ? QUANTUM_HTIF : QUANTUM;
 
+    t->h->slack = m->limited ? 0 : BLOCK_MAX - 1;
     while (!stop_reason(m)) {
         uint64_t n = take(m, quantum);
         enum hart_stop stop;
@@ -171,6 +172,7 @@ static void *hart_main(void *arg)
         if (stop == HART_WAITING)
             hart_sleep(t->h);
     }
+    t->h->slack = 0;
     return NULL;
 }
 

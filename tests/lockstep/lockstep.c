@@ -212,6 +212,11 @@ void lockstep_write(struct lockstep *l, uint64_t pa, const void *from, size_t n)
         isthmus_mem_write(l->m[i], pa, from, n);
 }
 
+void lockstep_read(struct lockstep *l, uint64_t pa, void *to, size_t n)
+{
+    isthmus_mem_read(l->m[MACHINES - 1], pa, to, n);
+}
+
 void lockstep_set(struct lockstep *l, unsigned hart, unsigned reg, uint64_t value)
 {
     for (unsigned i = 0; i < MACHINES; i++)

@@ -50,8 +50,9 @@ enum lockstep_result lockstep_step(struct lockstep *l, unsigned hart, uint64_t n
 /* Compare RAM. Result: false with l->why. */
 bool lockstep_same_ram(struct lockstep *l);
 
-/* The same write to both. */
+/* The same write to both; a read of the translating one. */
 void lockstep_write(struct lockstep *l, uint64_t pa, const void *from, size_t n);
+void lockstep_read(struct lockstep *l, uint64_t pa, void *to, size_t n);
 void lockstep_set(struct lockstep *l, unsigned hart, unsigned reg, uint64_t value);
 /* A register that both agree on; a counter of the translating one. */
 uint64_t lockstep_reg(struct lockstep *l, unsigned hart, unsigned reg);

@@ -20,7 +20,7 @@
     op_rm(a, flags, (opcode) == 0x0f5c ? 0x0f58 : (opcode), reg, base, disp)
 #include "jit/fp.c"
 #elif defined(SEED_CHARGE) /* blocks cost an instruction too little */
-#define alu_ri(a, flags, op, reg, n) alu_ri(a, flags, op, reg, (reg) == LEFT ? (n) - 1 : (n))
+#define alu_ri32(a, flags, op, reg, n) alu_ri32(a, flags, op, reg, (n) - 1)
 #include "jit/translate.c"
 #elif defined(SEED_EVENT) /* a slow way forgets that an event waits */
 #define wait_event waiting

@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * How translated code accesses memory (jit/memory.c, jit/plan.c), beside the interpreter: guesses
+ * that fail, accesses that share a look-up and lie in two pages, and instructions that do.
+ */
+#include "tests/unit/jit_fixture.h"
+
+enum { DATA = 1 * MIB, TABLES = 2 * MIB, LOOP = 10 };
+/* Rounds of loops divide the turn of a hart, 1000 instructions, so that blocks begin where loops
+ * do. */
+
+static uint32_t sd(unsigned rs2, unsigned rs1, int imm)
+{
+    return s_type(3, rs2, rs1, imm);
+}
+
+/* Four stores and four loads by one base: two groups. */
+static void write_frame(struct lockstep *l, uint64_t at)
+{
+    WRITE(l, at, sd(A0, S0, 0), sd(A1, S0, 8), sd(A2, S0, 16), sd(A3, S0, 24), ld(A1, S0, 0),
+          ld(A2, S0, 8), ld(A3, S0, 16), ld(A0, S0, 24), addi(A4, A4, 1), jal(0, -36));
+    for (unsigned i = 0; i < 4; i++)
+        set_x(l, A0 + i, 100 + i);
+}
+
+static void accesses_by_one_base_share_a_look_up(void **state)
+{
+    struct lockstep *l = machine(2, 0);
+
+    write_frame(l, RAM);
+    set_x(l, S0, RAM + DATA);
+    for (unsigned i = 0; i < 50; i++)
+        run(l, LOOP);
+    run(l, 100 * LOOP);
+    assert_int_equal(count(l, "translator.exits.split"), 0);
+    assert_int_equal(x(l, A1), 100 + (1 + 150 * 3) % 4);
+    end(l);
+}
+
+/* First the interpreter does the rest of the block; then the translation has them apart. */
+static void a_frame_over_a_pages_end_is_taken_apart(void **state)
+{
+    struct lockstep *l = machine(2, 0);
+    uint64_t splits;
+
+    write_frame(l, RAM);
+    for (unsigned k = 1; k < 4; k++) {
+        set_x(l, S0, RAM + DATA + 4 * KIB * (1 + k) - 8 * k);
+        run(l, 500 * LOOP);
+    }
+    splits = count(l, "translator.exits.split");
+    assert_true(splits > 0);
+    run(l, 10000 * LOOP);
+    assert_int_equal(count(l, "translator.exits.split"), splits);
+    end(l);
+}
+
+/* A base that is not aligned makes each access a slow one, and none wrong. */
+static void a_misaligned_frame_is_right(void **state)
+{
+    struct lockstep *l = machine(2, 0);
+
+    write_frame(l, RAM);
+    for (unsigned k = 1; k < 8; k++) {
+        set_x(l, S0, RAM + DATA + k);
+        run(l, 100 * LOOP + k);
+    }
+    end(l);
+}
+
+/* The frame's second page is not there: what lies before it is stored, the fault is precise. */
+static void a_fault_in_a_frames_second_page_is_precise(void **state)
+{
+    enum { VA = 0x10000000, DATA_VA = VA + 0x1000 };
+
+    for (unsigned k = 1; k < 4; k++) {
+        struct lockstep *l = machine(2, 0);
+        uint64_t stored[4], before;
+
+        open_pmp(l);
+        stop_at_traps(l);
+        write_frame(l, RAM);
+        map(l, RAM + TABLES, VA, RAM, PTE_R | PTE_X);
+        map(l, RAM + TABLES, DATA_VA, RAM + DATA, PTE_R | PTE_W);
+        lockstep_set(l, 0, ISTHMUS_REG_PRIV, 1);
+        set_csr(l, SATP, SV39 | (RAM + TABLES) >> 12);
+        lockstep_set(l, 0, ISTHMUS_REG_PC, VA);
+        set_x(l, S0, DATA_VA);
+        run(l, 50 * LOOP);
+        set_x(l, S0, DATA_VA + 4 * KIB - 8 * k);
+        for (unsigned i = 0; i < 4; i++)
+            stored[i] = x(l, A0 + i);
+        before = csr(l, MINSTRET);
+        run(l, k + 1);
+        assert_int_equal(pc(l), RAM + 0x800);
+        assert_int_equal(csr(l, MCAUSE), 15);
+        assert_int_equal(csr(l, MEPC), VA + 4 * k);
+        assert_int_equal(csr(l, MTVAL), DATA_VA + 4 * KIB);
+        assert_int_equal(csr(l, MINSTRET) - before, k);
+        for (unsigned i = 0; i < k; i++) {
+            uint64_t word;
+
+            lockstep_read(l, RAM + DATA + 4 * KIB - 8 * k + 8 * i, &word, sizeof(word));
+            assert_int_equal(word, stored[i]);
+        }
+        end(l);
+    }
+}
+
+/* The page of a group's leader becomes another one's between two rounds: the guess of the entry's
+ * place still fits, and what it holds is the new page. */
+static void a_guess_does_not_outlive_a_mapping(void **state)
+{
+    enum { VA = 0x10000000, DATA_VA = VA + 0x1000, LAST = TABLES + 20 * KIB };
+    struct lockstep *l = machine(2, 0);
+
+    open_pmp(l);
+    write_frame(l, RAM);
+    map(l, RAM + TABLES, VA, RAM, PTE_R | PTE_X);
+    lockstep_set(l, 0, ISTHMUS_REG_PRIV, 1);
+    lockstep_set(l, 0, ISTHMUS_REG_PC, VA);
+    set_x(l, S0, DATA_VA);
+    for (unsigned i = 0; i < 40; i++) {
+        map(l, RAM + TABLES, DATA_VA, RAM + DATA + i % 3 * 4 * KIB, PTE_R | PTE_W);
+        set_csr(l, SATP, SV39 | (uint64_t)(i % 5) << 44 | (RAM + TABLES) >> 12);
+        set_x(l, A0, 1000 + i);
+        run(l, LOOP * (1 + i % 7));
+    }
+    end(l); /* compares RAM */
+}
+
+/* A walk over many pages misses its guess each time: it is translated again without. */
+static void scattered_accesses_stop_guessing(void **state)
+{
+    enum { PAGES = 64, ROUND = 5 };
+    struct lockstep *l = machine(2, 0);
+    uint64_t blocks;
+
+    for (unsigned i = 0; i < PAGES; i++)
+        put64(l, RAM + DATA + i * 4 * KIB, RAM + DATA + (i * 5 + 1) % PAGES * 4 * KIB);
+    WRITE(l, RAM, ld(A0, A0, 0), addi(A1, A1, 1), addi(A2, A2, 1), addi(A3, A3, 1), jal(0, -16));
+    set_x(l, A0, RAM + DATA);
+    run(l, 100 * ROUND);
+    blocks = count(l, "translator.blocks");
+    run(l, 5000 * ROUND);
+    assert_int_equal(count(l, "translator.blocks"), blocks + 1);
+    run(l, 20000 * ROUND);
+    assert_int_equal(count(l, "translator.blocks"), blocks + 1);
+    end(l);
+}
+
+/* --- Instructions that straddle two pages --- */
+
+/* A loop of which one instruction lies in two pages. What it is changes with FENCE.I alone. */
+static void write_straddling(struct lockstep *l, uint64_t second, uint32_t insn)
+{
+    uint16_t low = (uint16_t)insn, high = (uint16_t)(insn >> 16);
+
+    lockstep_write(l, RAM + 4 * KIB - 2, &low, 2);
+    lockstep_write(l, second, &high, 2);
+}
+
+static void straddling_instructions_run_in_hot_code(void **state)
+{
+    struct lockstep *l = machine(2, 0);
+    const uint16_t nop = 1;
+
+    WRITE(l, RAM + 4 * KIB - 8, addi(A1, A1, 1));
+    lockstep_write(l, RAM + 4 * KIB - 4, &nop, 2);
+    write_straddling(l, RAM + 4 * KIB, addi(A0, A0, 1));
+    WRITE(l, RAM + 4 * KIB + 2, addi(A2, A2, 1), jal(0, -14));
+    lockstep_set(l, 0, ISTHMUS_REG_PC, RAM + 4 * KIB - 8);
+    for (unsigned n = 1; n < 12; n++)
+        run(l, n);
+    run(l, 5 * 1000 - 66);
+    assert_int_equal(x(l, A0), 1000);
+    write_straddling(l, RAM + 4 * KIB, addi(A0, A0, 1000)); /* the API fences */
+    run(l, 5 * 1000);
+    assert_int_equal(x(l, A0), 1001000);
+    assert_true(count(l, "translator.exits.not_translated") < 100);
+    end(l);
+}
+
+/* Its second page is another one in each of two spaces that share the first. */
+static void a_straddling_instruction_has_the_second_page_of_its_space(void **state)
+{
+    enum { VA = 0x10000000, OTHER = 64 * KIB, TURNS = 200, ROUND = 2 };
+    struct lockstep *l = machine(2, 0);
+    uint64_t sum = 0;
+
+    open_pmp(l);
+    for (unsigned i = 0; i < 2; i++) {
+        uint64_t second = RAM + (i ? OTHER : 4 * KIB), tables = RAM + TABLES + i * 64 * KIB;
+
+        write_straddling(l, second, addi(A0, A0, 1));
+        write_straddling(l, second, addi(A0, A0, i ? 0x101 : 1));
+        WRITE(l, second + 2, jal(0, -4));
+        map(l, tables, VA, RAM, PTE_R | PTE_X);
+        map(l, tables, VA + 4 * KIB, second, PTE_R | PTE_X);
+    }
+    for (unsigned turn = 0; turn < TURNS; turn++) {
+        unsigned i = turn * 3 / 2 % 2, loops = 1 + turn % 9;
+
+        lockstep_set(l, 0, ISTHMUS_REG_PRIV, 1);
+        set_csr(l, SATP, SV39 | (uint64_t)i << 44 | (RAM + TABLES + i * 64 * KIB) >> 12);
+        lockstep_set(l, 0, ISTHMUS_REG_PC, VA + 4 * KIB - 2);
+        run(l, ROUND * loops);
+        sum += (i ? 0x101 : 1) * loops;
+        assert_int_equal(x(l, A0), sum);
+    }
+    end(l);
+}
+
+/* The second page goes away under hot code: a fetch fault of its second half. */
+static void a_straddling_instruction_faults_in_its_second_page(void **state)
+{
+    enum { VA = 0x10000000, LAST = TABLES + 20 * KIB };
+    struct lockstep *l = machine(2, 0);
+
+    open_pmp(l);
+    stop_at_traps(l);
+    write_straddling(l, RAM + 4 * KIB, addi(A0, A0, 1));
+    WRITE(l, RAM + 4 * KIB + 2, jal(0, -4));
+    map(l, RAM + TABLES, VA, RAM, PTE_R | PTE_X);
+    map(l, RAM + TABLES, VA + 4 * KIB, RAM + 4 * KIB, PTE_R | PTE_X);
+    lockstep_set(l, 0, ISTHMUS_REG_PRIV, 1);
+    set_csr(l, SATP, SV39 | (RAM + TABLES) >> 12);
+    lockstep_set(l, 0, ISTHMUS_REG_PC, VA + 4 * KIB - 2);
+    run(l, 100);
+    put64(l, RAM + LAST + (VA >> 12 & 511) * 8 + 8, 0);
+    set_csr(l, SATP, SV39 | UINT64_C(1) << 44 | (RAM + TABLES) >> 12); /* another ASID */
+    run(l, 1);
+    assert_int_equal(pc(l), RAM + 0x800);
+    assert_int_equal(csr(l, MCAUSE), 12);
+    assert_int_equal(csr(l, MEPC), VA + 4 * KIB - 2);
+    assert_int_equal(csr(l, MTVAL), VA + 4 * KIB);
+    assert_int_equal(x(l, A0), 50);
+    end(l);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(accesses_by_one_base_share_a_look_up),
+        cmocka_unit_test(a_frame_over_a_pages_end_is_taken_apart),
+        cmocka_unit_test(a_misaligned_frame_is_right),
+        cmocka_unit_test(a_fault_in_a_frames_second_page_is_precise),
+        cmocka_unit_test(a_guess_does_not_outlive_a_mapping),
+        cmocka_unit_test(scattered_accesses_stop_guessing),
+        cmocka_unit_test(straddling_instructions_run_in_hot_code),
+        cmocka_unit_test(a_straddling_instruction_has_the_second_page_of_its_space),
+        cmocka_unit_test(a_straddling_instruction_faults_in_its_second_page),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
