@@ -116,7 +116,7 @@ def only_what_was_asked_for_is_traced():
 def a_guests_fatal_fault_is_explained():
     for fault, last in (
             ("wild-load", r"The load fails with load guest-page fault \(21\): the hypervisor's "
-                          r"G-stage table does not map gpa 0x10000004: the level-\d PTE at pa "
+                          r"G-stage table does not map gpa 0x20000004: the level-\d PTE at pa "
                           r"0x[0-9a-f]+ has V=0\."),
             ("wild-table", r"The instruction fetch fails with instruction guest-page fault "
                            r"\(20\): .* does not map gpa 0x10000010, where a PTE of the VS-stage "

@@ -462,7 +462,7 @@ def gdb_debugs_the_hypervisor_and_its_guest():
                  f"{guest_elf},name=x,append=wild-load,memory=16M") as m:
         text = gdb(m, guest_elf, "monitor scope guest", "break guest_main", "continue",
                    "backtrace", "info threads", "p g->bootargs", "info registers v priv",
-                   "monitor walk 0x10000004 r", "x/i $pc", "stepi", "next", "delete",
+                   "monitor walk 0x20000004 r", "x/i $pc", "stepi", "next", "delete",
                    f"file {hypervisor}", "monitor scope host", "break guest_misbehaved", "continue",
                    "backtrace", "p what", "monitor walk $stval r vs", "monitor space guest",
                    "x/i $sepc", "monitor space current", "delete", "continue")
@@ -471,12 +471,12 @@ def gdb_debugs_the_hypervisor_and_its_guest():
             r"^#1 .* kernel_start",
             r'Thread \d "hart \d" \(VS-mode, guest 0x[0-9a-f]+, VMID 1\) +guest_main',
             r'"wild-load"', r"^v +0x1\b", r"^priv +0x1\b",
-            r"^VS-stage: Bare", r"^G-stage: Sv39x4, root table at pa 0x[0-9a-f]+, for gpa 0x10000004$",
+            r"^VS-stage: Bare", r"^G-stage: Sv39x4, root table at pa 0x[0-9a-f]+, for gpa 0x20000004$",
             r"load guest-page fault \(21\): the hypervisor's G-stage table does not map gpa "
-            r"0x10000004: the level-\d PTE at pa 0x[0-9a-f]+ has V=0\.",
+            r"0x20000004: the level-\d PTE at pa 0x[0-9a-f]+ has V=0\.",
             r"guest_main", r"for V=0", r"hit Breakpoint 2, guest_misbehaved", r"^#0 +guest_misbehaved",
             r"on_guest_page_fault", r"vcpu_exit", r'"load outside of its memory"',
-            r"load at va 0x10000004 by hart \d in VS-mode", r"load guest-page fault \(21\)",
+            r"load at va 0x20000004 by hart \d in VS-mode", r"load guest-page fault \(21\)",
             r"Addresses are guest ones", r"\bl[wd]\b", r"exited with code 01")
         expect_equal(m.status(), 1)
 
