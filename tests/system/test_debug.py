@@ -119,7 +119,7 @@ def a_guests_fatal_fault_is_explained():
                           r"G-stage table does not map gpa 0x20000004: the level-\d PTE at pa "
                           r"0x[0-9a-f]+ has V=0\."),
             ("wild-table", r"The instruction fetch fails with instruction guest-page fault "
-                           r"\(20\): .* does not map gpa 0x10000010, where a PTE of the VS-stage "
+                           r"\(20\): .* does not map gpa 0x20000010, where a PTE of the VS-stage "
                            r"lies: ")):
         with tempfile.TemporaryDirectory() as folder:
             path = os.path.join(folder, "trace")
