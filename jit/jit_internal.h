@@ -104,6 +104,7 @@ struct plan {
 struct site_note {
     struct block *block;
     unsigned op, site;
+    bool stepped; /* the base */
 };
 
 enum { STUBS_MAX = 3 * BLOCK_MAX, STUB_FROM_MAX = 6 };

@@ -55,11 +55,10 @@ static void base_plus(struct trans *t, unsigned dst, unsigned base, int32_t offs
         mov_ri(&t->a, dst, (uint64_t)(int64_t)offset);
 }
 
-/* rcx = place of the entry for the page of the tag in rdx */
-static void place(struct asm_ *a)
+/* rcx = place of the entry for the page that reg points into */
+static void place(struct asm_ *a, unsigned reg)
 {
-    op_rr(a, 0, 0x8b, RCX, RDX); /* mov ecx, edx */
-    shift_ri(a, 0, SHIFT_SHR, RCX, TLB_SCALE);
+    rorx(a, 0, RCX, reg, TLB_SCALE);
     alu_ri(a, 0, ALU_AND, RCX, (TLB_ENTRIES - 1) * (int32_t)sizeof(struct tlb_entry));
 }
 
@@ -110,14 +109,11 @@ static void look_up(struct trans *t, struct stub *s, const struct access *x)
     s->begin = asm_here(&t->a);
     if (x->predicted)
         op_rm(&t->a, 0, 0x8b, RCX, RBP, site_entry(x) + (int32_t)offsetof(struct hart_site, entry));
+    else /* the base is there before the address is; mostly both are in one page */
+        place(&t->a, x->base ? use(t, x->base, RAX) : RSP);
     wanted_tag(t, x);
-    if (x->predicted) {
-        s->miss = compare_tag(t, x);
-        s->hit = asm_here(&t->a);
-    } else {
-        place(&t->a);
-        stub_from(s, compare_tag(t, x));
-    }
+    s->miss = compare_tag(t, x);
+    s->hit = asm_here(&t->a);
     if (x->group != NO_GROUP) {
         s->split = compare_pages(t, x);
         put_group_aside(t, x);
@@ -126,22 +122,39 @@ static void look_up(struct trans *t, struct stub *s, const struct access *x)
     }
 }
 
-/* Another entry than guessed: the site learns it, and sometimes reports how it goes. */
+/* True for a base that the block steps along. Nobody waits for such an address, and a guess saves
+ * less. */
+static bool is_stepped(const struct trans *t, unsigned base)
+{
+    for (unsigned i = 0; i < t->block->n; i++)
+        if (t->in[i].base == INSN_addi && t->in[i].rd == base && t->in[i].rs1 == base)
+            return true;
+    return false;
+}
+
+/* Another entry than that of the guess, or of the base. A site learns it, and sometimes reports how
+ * it goes. */
 static void emit_miss(struct trans *t, struct stub *s)
 {
     struct asm_ *a = &t->a;
     int32_t site = site_entry(&s->access);
-    struct site_note *note = data_alloc(t, sizeof(*note));
+    struct site_note *note;
 
     patch_here(a, s->miss);
-    place(a);
+    place(a, RDX);
     stub_from(s, compare_tag(t, &s->access));
+    if (!s->access.predicted) {
+        patch(a, jmp(a), s->hit);
+        return;
+    }
+    note = data_alloc(t, sizeof(*note));
     op_rm(a, 0, 0x89, RCX, RBP, site + (int32_t)offsetof(struct hart_site, entry));
     alu_mi(a, 0, ALU_ADD, RBP, site + (int32_t)offsetof(struct hart_site, misses), MISS_STEP);
     patch(a, jcc(a, CC_AE), s->hit);
     if (!note)
         return;
-    *note = (struct site_note){t->block, index_of(t, s->op), s->access.site};
+    *note = (struct site_note){t->block, index_of(t, s->op), s->access.site,
+                               is_stepped(t, s->access.base)};
     lea_data(t, RAX, note);
     patch(a, call(a), t->jit->thunks.note);
     patch(a, jmp(a), s->begin);
@@ -156,7 +169,7 @@ static void emit_group_again(struct trans *t, struct stub *s)
     fixup none, split;
 
     wanted_tag(t, x);
-    place(a);
+    place(a, RDX);
     none = compare_tag(t, x);
     split = compare_pages(t, x);
     put_group_aside(t, x);
@@ -173,8 +186,7 @@ void emit_access_stub(struct trans *t, struct stub *s)
     struct asm_ *a = &t->a;
     bool group = s->access.group != NO_GROUP;
 
-    if (s->access.predicted)
-        emit_miss(t, s);
+    emit_miss(t, s);
     for (unsigned k = 0; k < s->from_n; k++)
         patch_here(a, s->from[k]);
     if (group)

@@ -314,11 +314,11 @@ static bool is_frequent(uint64_t now, uint64_t *seen, uint64_t n, uint64_t instr
 
 void jit_note_misses(struct hart *h, const struct site_note *note, int64_t left)
 {
-    enum { MISSES_MANY = 1024, MISSES_SCATTERED = 80 };
+    enum { MISSES_MANY = 1024, MISSES_SCATTERED = 80, MISSES_STEPPED = 400 };
     struct block *b = note->block;
 
     if (!is_frequent(h->instret_end - (uint64_t)left, &h->sites[note->site].seen, MISSES_MANY,
-                     MISSES_SCATTERED))
+                     note->stepped ? MISSES_STEPPED : MISSES_SCATTERED))
         return;
     __atomic_fetch_or(&b->scattered, BIT(note->op), __ATOMIC_RELAXED);
     translate_again(code_translator(b->cache)->opaque, b);

@@ -247,6 +247,17 @@ static inline void vex_rrr(struct asm_ *a, unsigned flags, unsigned pp, unsigned
     put8(a, 0xc0 | (reg & 7) << 3 | (rm & 7));
 }
 
+/* dst = src rotated right by n (BMI2) */
+static inline void rorx(struct asm_ *a, unsigned flags, unsigned dst, unsigned src, unsigned n)
+{
+    put8(a, 0xc4);
+    put8(a, (~dst >> 3 & 1) << 7 | 1 << 6 | (~src >> 3 & 1) << 5 | 3);
+    put8(a, (flags & W) << 7 | 15 << 3 | 3);
+    put8(a, 0xf0);
+    put8(a, 0xc0 | (dst & 7) << 3 | (src & 7));
+    put8(a, n);
+}
+
 /* Fill with NOPs until what is `before` bytes further on is aligned to `to` bytes, at most 8. */
 static inline void align(struct asm_ *a, unsigned to, unsigned before)
 {
