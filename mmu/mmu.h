@@ -10,7 +10,9 @@
  * A bank is direct-mapped, apart for loads and for stores: the two sides of a copy never contend for
  * an entry. An entry's tag is the address of its page, so that one compare of the accessed address
  * with bits 11:3 cleared answers for page, validity and natural alignment at once.
- * A bank lists the entries that it filled: dropping all of it costs what filling it did, at most.
+ * It is large, for programs that go all over tens of MiB, and costs the host what is filled of it alone:
+ * a bank lists the entries that it filled, dropping all of it costs what filling it did, at most, and
+ * memory that was never written says that it holds nothing.
  * Pages that are not main memory, and pages that PMP divides, are never entered: accesses to them
  * walk each time.
  *
@@ -57,13 +59,13 @@ struct mmu_ctx {
     uint32_t mode; /* CTX_* */
 };
 
-enum { TLB_ENTRIES = 1024, TLB_EXEC_ENTRIES = 512, TLB_BANKS = 64, TLB_LARGE = 8,
-       TLB_LISTED = 128 };
+enum { TLB_ENTRIES = 16384, TLB_EXEC_ENTRIES = 512, TLB_BANKS = 64, TLB_LARGE = 8,
+       TLB_LISTED = 4096, TLB_EXEC_LISTED = 128 };
 
 #define TLB_INVALID UINT64_MAX
 
 struct tlb_entry {
-    uint64_t tag;     /* page address, or TLB_INVALID */
+    uint64_t tag;     /* page address, or TLB_INVALID; also 0 in an entry that is not page 0's */
     uintptr_t addend; /* host address = virtual address + addend */
 };
 
@@ -79,8 +81,8 @@ struct tlb_bank {
     struct tlb_exec exec[TLB_EXEC_ENTRIES];
     uint64_t exec_gpa[TLB_EXEC_ENTRIES];
     struct mmu_ctx ctx;
-    unsigned data_n, exec_n; /* entries filled, listed below; more than TLB_LISTED: not all are */
-    uint16_t data_listed[TLB_LISTED], exec_listed[TLB_LISTED];
+    unsigned data_n, exec_n; /* entries filled, listed below, as far as there is room */
+    uint16_t data_listed[TLB_LISTED], exec_listed[TLB_EXEC_LISTED];
     uint64_t used;       /* mmu.tick when last made current: the victim is the oldest */
     bool gpa_large;      /* has pieces of a G-stage superpage */
     unsigned large_n;

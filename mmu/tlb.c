@@ -28,7 +28,7 @@ static void drop_data(struct tlb_bank *b)
 
 static void drop_exec(struct tlb_bank *b)
 {
-    if (b->exec_n > TLB_LISTED)
+    if (b->exec_n > TLB_EXEC_LISTED)
         for (unsigned i = 0; i < TLB_EXEC_ENTRIES; i++)
             b->exec[i].tag = TLB_INVALID;
     else
@@ -38,11 +38,11 @@ static void drop_exec(struct tlb_bank *b)
 }
 
 /* Note that entry i, empty before, is filled. */
-static void list(uint16_t *listed, unsigned *n, unsigned i)
+static void list(uint16_t *listed, unsigned *n, unsigned max, unsigned i)
 {
-    if (*n < TLB_LISTED)
+    if (*n < max)
         listed[*n] = i;
-    if (*n <= TLB_LISTED)
+    if (*n <= max)
         ++*n;
 }
 
@@ -51,8 +51,8 @@ static struct tlb_bank *bank_new(void)
     struct tlb_bank *b = calloc(1, sizeof(*b));
 
     if (b) {
-        b->data_n = b->exec_n = TLB_LISTED + 1;
-        drop_data(b);
+        b->data[0].tag = b->data[TLB_ENTRIES].tag = TLB_INVALID; /* zeros would be page 0 */
+        b->exec_n = TLB_EXEC_LISTED + 1;
         drop_exec(b);
     }
     return b;
@@ -184,11 +184,16 @@ static void note_sizes(struct tlb_bank *b, uint64_t va, const struct mmu_page *p
         b->gpa_large = true;
 }
 
+static bool holds_nothing(const struct tlb_bank *b, unsigned i)
+{
+    return b->data[i].tag == TLB_INVALID || (b->data[i].tag == 0 && i % TLB_ENTRIES != 0);
+}
+
 /* Enter the page as data[i]. */
 static void fill(struct tlb_bank *b, unsigned i, uint64_t va, const struct mmu_page *page)
 {
-    if (b->data[i].tag == TLB_INVALID)
-        list(b->data_listed, &b->data_n, i);
+    if (holds_nothing(b, i))
+        list(b->data_listed, &b->data_n, TLB_LISTED, i);
     b->data[i].tag = va & PAGE_MASK;
     b->data[i].addend = (uintptr_t)page->host - va;
     b->data_gpa[i] = page->gpa & PAGE_MASK;
@@ -204,7 +209,7 @@ void mmu_enter_data(struct tlb_bank *b, uint64_t va, const struct mmu_page *page
     /* For the other kind of access too, but not in place of what such accesses brought in. */
     for (unsigned k = 0; k < ARRAY_SIZE(kinds); k++) {
         unsigned i = k * TLB_ENTRIES + (va >> PAGE_SHIFT) % TLB_ENTRIES;
-        if ((page->allowed & kinds[k]) && (access == kinds[k] || b->data[i].tag == TLB_INVALID))
+        if ((page->allowed & kinds[k]) && (access == kinds[k] || holds_nothing(b, i)))
             fill(b, i, va, page);
     }
     note_sizes(b, va, page);
@@ -216,7 +221,7 @@ void mmu_enter_exec(struct tlb_bank *b, uint64_t va, const struct mmu_page *page
     unsigned i = (va >> PAGE_SHIFT) % TLB_EXEC_ENTRIES;
 
     if (b->exec[i].tag == TLB_INVALID)
-        list(b->exec_listed, &b->exec_n, i);
+        list(b->exec_listed, &b->exec_n, TLB_EXEC_LISTED, i);
     b->exec[i].tag = va & PAGE_MASK;
     b->exec[i].page = code;
     b->exec_gpa[i] = page->gpa & PAGE_MASK;
@@ -241,15 +246,24 @@ static void drop_va(struct tlb_bank *b, uint64_t va)
         x->tag = TLB_INVALID;
 }
 
+static void drop_if_gpa(struct tlb_bank *b, unsigned i, uint64_t gpa)
+{
+    if (b->data_gpa[i] == gpa)
+        b->data[i].tag = TLB_INVALID;
+}
+
 static void drop_gpa(struct tlb_bank *b, uint64_t gpa)
 {
     if (b->gpa_large) {
         drop_bank(b);
         return;
     }
-    for (unsigned i = 0; i < ARRAY_SIZE(b->data); i++)
-        if (b->data_gpa[i] == (gpa & PAGE_MASK))
-            b->data[i].tag = TLB_INVALID;
+    if (b->data_n > TLB_LISTED)
+        for (unsigned i = 0; i < ARRAY_SIZE(b->data); i++)
+            drop_if_gpa(b, i, gpa & PAGE_MASK);
+    else
+        for (unsigned i = 0; i < b->data_n; i++)
+            drop_if_gpa(b, b->data_listed[i], gpa & PAGE_MASK);
     for (unsigned i = 0; i < TLB_EXEC_ENTRIES; i++)
         if (b->exec_gpa[i] == (gpa & PAGE_MASK))
             b->exec[i].tag = TLB_INVALID;
