@@ -51,8 +51,6 @@ static const struct named window_table[] = {
     REFUSED("not_resident", -4),
     REFUSED("busy", -5),
     REFUSED("ceiling", -6),
-    WINDOW(descriptor_hits),
-    WINDOW(descriptor_misses),
     WINDOW(translation_hits),
     WINDOW(translation_misses),
     WINDOW(revocations),

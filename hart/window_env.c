@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * How the window engine reaches a hart's machine. A local address goes through the current data
- * bank, as a load or store of the running context would; a remote one through the owner's tables
- * by a walk that uses no cache of this hart's, since nobody fences it here: the engine caches what
- * comes of it and drops that when ig.fence says so.
+ * bank, as a load or store of the running context would; a remote one through the owner's tables by
+ * a walk that uses none of the caches of this hart's own contexts, since nobody fences those for the
+ * owner: what is kept of it is good for an epoch of the owner, which ig.fence ends.
  */
 #include "hart/window_env.h"
 
@@ -11,34 +11,61 @@
 
 #include <errno.h>
 
-static void *env_local(void *opaque, uint64_t va, bool write, uint64_t *avail)
+enum { REMOTE_AT_ONCE = 8 };
+
+/* Bytes from va on, which is in the bank for such an access, up to the first page that is not in it
+ * or lies elsewhere in host memory; or want, or a little more. */
+static uint64_t contiguous(const struct tlb_bank *b, uint64_t va, uint64_t want, bool write)
+{
+    const struct tlb_entry *entries = &b->data[write ? TLB_ENTRIES : 0];
+    uint64_t page = va & PAGE_MASK, avail = page + PAGE_SIZE - va;
+    uintptr_t addend = entries[page / PAGE_SIZE % TLB_ENTRIES].addend;
+
+    for (; avail < want; avail += PAGE_SIZE) {
+        const struct tlb_entry *e;
+
+        page += PAGE_SIZE;
+        e = &entries[page / PAGE_SIZE % TLB_ENTRIES];
+        if (e->tag != page || e->addend != addend)
+            break;
+    }
+    return avail;
+}
+
+static void *env_local(void *opaque, uint64_t va, uint64_t want, bool write, uint64_t *avail)
 {
     struct hart *h = opaque;
     enum mmu_access access = write ? MMU_STORE : MMU_LOAD;
     uint8_t *host = write ? tlb_write(h->dbank, va, 1) : tlb_read(h->dbank, va, 1);
 
-    *avail = PAGE_SIZE - (va & (PAGE_SIZE - 1));
     /* A bank holds ROM pages too, for loads: they are not main memory. */
-    if (likely(host && (write || (uint64_t)(host - h->mem->ram) < h->mem->ram_size)))
+    if (likely(host && (write || (uint64_t)(host - h->mem->ram) < h->mem->ram_size))) {
+        *avail = contiguous(h->dbank, va, want, write);
+        *avail = min_u64(*avail, (uint64_t)(h->mem->ram + h->mem->ram_size - host));
         return host;
+    }
     host = mmu_atomic(&h->mmu, h->dbank, va, 1, access, &h->window_fault);
-    if (host && !tlb_read(h->dbank, va, 1) && !tlb_write(h->dbank, va, 1))
+    *avail = PAGE_SIZE - (va & (PAGE_SIZE - 1));
+    if (!host)
+        return NULL;
+    if (!tlb_read(h->dbank, va, 1) && !tlb_write(h->dbank, va, 1)) {
         *avail = 1; /* PMP divides the page: every byte is checked */
+    } else if (*avail < want) {
+        mmu_look_ahead(&h->mmu, h->dbank, va + *avail,
+                       (unsigned)((want - *avail + PAGE_SIZE - 1) / PAGE_SIZE), access);
+        *avail = contiguous(h->dbank, va, want, write);
+    }
     return host;
 }
 
-static int env_remote(void *opaque, const struct window_space *space, uint64_t va, bool write,
-                      void **host)
+/* One remote page. Result: 0 or a status. */
+static int remote_page(struct hart *h, const struct mmu_ctx *ctx, uint64_t va,
+                       enum mmu_access access, uint8_t **host)
 {
-    struct hart *h = opaque;
-    struct mmu_ctx ctx = {.atp = space->atp,
-                          .gatp = space->hgatp,
-                          .mode = CTX_REMOTE | (space->hgatp ? CTX_V : 0) |
-                                  (space->user ? PRV_U : PRV_S)};
     struct mmu_page page;
     struct mmu_fault fault;
 
-    if (!mmu_translate(&h->mmu, &ctx, va, 1, write ? MMU_STORE : MMU_LOAD, &page, &fault)) {
+    if (!mmu_translate(&h->mmu, ctx, va, 1, access, &page, &fault)) {
         bool gstage = fault.cause == EXC_LOAD_GUEST_PAGE || fault.cause == EXC_STORE_GUEST_PAGE;
         return gstage ? IG_NOT_RESIDENT : IG_REMOTE_FAULT;
     }
@@ -46,14 +73,46 @@ static int env_remote(void *opaque, const struct window_space *space, uint64_t v
     return *host ? 0 : IG_REMOTE_FAULT;
 }
 
-static void *env_descriptor(void *opaque, uint64_t pa)
+static int env_remote(void *opaque, const struct window_space *space, uint64_t va, bool write,
+                      unsigned n, uint8_t **host)
+{
+    struct hart *h = opaque;
+    struct mmu_ctx ctx = {.atp = space->atp,
+                          .gatp = space->hgatp,
+                          .mode = CTX_REMOTE | (space->hgatp ? CTX_V : 0) |
+                                  (space->user ? PRV_U : PRV_S),
+                          .epoch = space->epoch};
+    enum mmu_access access = write ? MMU_STORE : MMU_LOAD;
+    int status = remote_page(h, &ctx, va, access, &host[0]);
+    unsigned found = 1;
+
+    if (status)
+        return status;
+    for (va &= PAGE_MASK; found < n;) {
+        struct mmu_page pages[REMOTE_AT_ONCE];
+        unsigned plain = mmu_translate_plain(
+            &h->mmu, &ctx, va + PAGE_SIZE * found,
+            n - found < REMOTE_AT_ONCE ? n - found : REMOTE_AT_ONCE, access, pages);
+
+        for (unsigned i = 0; i < plain; i++)
+            host[found++] = pages[i].host;
+        if (plain)
+            continue;
+        if (remote_page(h, &ctx, va + PAGE_SIZE * found, access, &host[found]))
+            break;
+        found++;
+    }
+    return (int)found;
+}
+
+static void *env_descriptor(void *opaque, uint64_t pa, uint64_t size)
 {
     struct hart *h = opaque;
 
-    if (!pmp_check(&h->mmu, pa, IGD_SIZE, MMU_LOAD, PRV_S) ||
-        !pmp_check(&h->mmu, pa, IGD_SIZE, MMU_STORE, PRV_S))
+    if (!pmp_check(&h->mmu, pa, size, MMU_LOAD, PRV_S) ||
+        !pmp_check(&h->mmu, pa, size, MMU_STORE, PRV_S))
         return NULL;
-    return mem_ram(h->mem, pa, IGD_SIZE);
+    return mem_ram(h->mem, pa, size);
 }
 
 static void env_notify(void *opaque, uint64_t pa, uint32_t data)

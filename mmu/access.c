@@ -214,6 +214,27 @@ bool mmu_hlvx(struct mmu *mmu, const struct mmu_ctx *ctx, uint64_t va, unsigned 
     return true;
 }
 
+void mmu_look_ahead(struct mmu *mmu, struct tlb_bank *bank, uint64_t va, unsigned n,
+                    enum mmu_access access)
+{
+    enum { AT_ONCE = 8 };
+    struct mmu_page page[AT_ONCE];
+
+    if (unlikely(mmu->watches || mmu->hooks))
+        return;
+    while (n) {
+        unsigned found = mmu_translate_plain(mmu, &bank->ctx, va, n < AT_ONCE ? n : AT_ONCE, access,
+                                             page);
+
+        for (unsigned i = 0; i < found; i++, va += PAGE_SIZE)
+            mmu_enter_data(bank, va, &page[i], access);
+        mmu->counters.tlb_misses += found;
+        n -= found;
+        if (found < AT_ONCE)
+            return;
+    }
+}
+
 void *mmu_atomic(struct mmu *mmu, struct tlb_bank *bank, uint64_t va, unsigned size,
                  enum mmu_access access, struct mmu_fault *fault)
 {

@@ -7,10 +7,9 @@
 enum { ENTRIES = 1024 };
 
 struct entry {
-    uint64_t epoch, gatp, gpn, ppn;
+    uint64_t epoch, gatp, stamp, gpn, ppn;
     uint64_t size;
-    uint8_t allowed;
-    bool mxr;
+    unsigned allowed;
 };
 
 struct gstage_cache {
@@ -38,12 +37,12 @@ static struct entry *slot(const struct gstage_cache *c, uint64_t gpn)
     return (struct entry *)&c->entry[gpn % ENTRIES];
 }
 
-bool gcache_find(const struct gstage_cache *c, uint64_t gatp, bool mxr, uint64_t gpa,
+bool gcache_find(const struct gstage_cache *c, uint64_t gatp, uint64_t stamp, uint64_t gpa,
                  struct leaf *leaf)
 {
     const struct entry *e = slot(c, gpa >> PAGE_SHIFT);
 
-    if (e->epoch != c->epoch || e->gpn != gpa >> PAGE_SHIFT || e->gatp != gatp || e->mxr != mxr)
+    if (e->epoch != c->epoch || e->gpn != gpa >> PAGE_SHIFT || e->gatp != gatp || e->stamp != stamp)
         return false;
     leaf->pa = e->ppn << PAGE_SHIFT | (gpa & (PAGE_SIZE - 1));
     leaf->size = e->size;
@@ -51,16 +50,16 @@ bool gcache_find(const struct gstage_cache *c, uint64_t gatp, bool mxr, uint64_t
     return true;
 }
 
-void gcache_enter(struct gstage_cache *c, uint64_t gatp, bool mxr, uint64_t gpa,
+void gcache_enter(struct gstage_cache *c, uint64_t gatp, uint64_t stamp, uint64_t gpa,
                   const struct leaf *leaf)
 {
     *slot(c, gpa >> PAGE_SHIFT) = (struct entry){.epoch = c->epoch,
                                                  .gatp = gatp,
+                                                 .stamp = stamp,
                                                  .gpn = gpa >> PAGE_SHIFT,
                                                  .ppn = leaf->pa >> PAGE_SHIFT,
                                                  .size = leaf->size,
-                                                 .allowed = leaf->allowed,
-                                                 .mxr = mxr};
+                                                 .allowed = leaf->allowed};
     if (leaf->size > c->max_size)
         c->max_size = leaf->size;
 }

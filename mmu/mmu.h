@@ -47,9 +47,9 @@ enum {
     CTX_SUM = 1 << 3,  /* S may access U pages: sstatus.SUM, or vsstatus.SUM where V */
     CTX_MXR = 1 << 4,  /* mstatus.MXR: executable is readable, in both stages */
     CTX_VMXR = 1 << 5, /* vsstatus.MXR where V: in the first stage only */
-    /* A window's remote address: no cache of this hart takes part, since nobody fences it here for
-     * another context; what is found out is kept for the one instruction (mmu_begin_remote). A and D
-     * are set whatever envcfg says (Xisthmus, "Copy"). */
+    /* A window's remote address: caches of its own take part, good for one epoch of the owner, since
+     * nobody fences this hart's for another context. A and D are set whatever envcfg says (Xisthmus,
+     * "The remote address"). */
     CTX_REMOTE = 1 << 6,
 };
 
@@ -57,6 +57,7 @@ struct mmu_ctx {
     uint64_t atp;  /* satp, vsatp where V; 0 (Bare) in M */
     uint64_t gatp; /* hgatp where V, else 0 */
     uint32_t mode; /* CTX_* */
+    uint64_t epoch; /* CTX_REMOTE: the owner's (struct window_space); else 0 */
 };
 
 enum { TLB_ENTRIES = 16384, TLB_EXEC_ENTRIES = 512, TLB_BANKS = 64, TLB_LARGE = 8,
@@ -107,7 +108,15 @@ struct mmu_hooks {
                    const struct mmu_fault *fault);
 };
 
-struct gstage_cache; /* GPA page -> host page, see gstage.c */
+struct gstage_cache; /* gcache.h */
+struct table_cache;  /* tcache.h */
+
+/* A range of physical addresses in which one PMP entry, or none, decides on everything. */
+struct pmp_span {
+    uint64_t lo, hi;    /* [lo, hi) */
+    unsigned allowed;   /* MMU_LOAD, MMU_STORE, MMU_FETCH: to S and U */
+    unsigned allowed_m; /* to M */
+};
 
 enum { PMP_ENTRIES = 16 };
 
@@ -116,8 +125,10 @@ struct mmu {
     struct tlb_bank *banks[TLB_BANKS + 1]; /* allocated when first used; the last one is for when
                                               there is no memory for another */
     struct gstage_cache *gcache;
-    struct gstage_cache *remote_gcache; /* of CTX_REMOTE, within one instruction */
-    bool remote_begins;                 /* the next CTX_REMOTE translation forgets that one */
+    struct table_cache *tcache;
+    struct gstage_cache *remote_gcache; /* of CTX_REMOTE */
+    struct table_cache *remote_tcache;
+    struct pmp_span pmp_span; /* that was asked for last */
     uint64_t tick;
     uint8_t pmpcfg[PMP_ENTRIES];
     uint64_t pmpaddr[PMP_ENTRIES];
@@ -165,11 +176,15 @@ struct tlb_bank *mmu_bank(struct mmu *mmu, const struct mmu_ctx *ctx);
 bool mmu_translate(struct mmu *mmu, const struct mmu_ctx *ctx, uint64_t va, unsigned size,
                    enum mmu_access access, struct mmu_page *page, struct mmu_fault *fault);
 
-/* An instruction that will translate in CTX_REMOTE begins. */
-static inline void mmu_begin_remote(struct mmu *mmu)
-{
-    mmu->remote_begins = true;
-}
+/* Translate the page at va and those after it, n at most, for loads or stores, as far as that needs
+ * nothing but to read PTEs that are as usual: main memory, A and D set, no NAPOT ranges, near to what
+ * was translated before, in the PMP entry that was asked last. It may give up anywhere. Result: how many pages are translated. */
+unsigned mmu_translate_plain(struct mmu *mmu, const struct mmu_ctx *ctx, uint64_t va, unsigned n,
+                             enum mmu_access access, struct mmu_page *page);
+
+/* The same for pages that follow one that missed in the bank. They are entered. */
+void mmu_look_ahead(struct mmu *mmu, struct tlb_bank *bank, uint64_t va, unsigned n,
+                    enum mmu_access access);
 
 /* Load and store of size 1, 2, 4 or 8 bytes, any alignment (misaligned ones are split where they
  * cross a page), RAM or device: what the inline fast paths call when they miss; they fill the
@@ -212,10 +227,19 @@ void mmu_drop_all(struct mmu *mmu);
 void mmu_drop_exec(struct mmu *mmu);
 
 /* PMP (Privileged, "Physical Memory Protection"). access is MMU_LOAD, MMU_STORE or MMU_FETCH. */
-bool pmp_check(const struct mmu *mmu, uint64_t pa, uint64_t size, enum mmu_access access,
-               unsigned priv);
+bool pmp_check_slowly(struct mmu *mmu, uint64_t pa, uint64_t size, enum mmu_access access,
+                      unsigned priv);
+static inline bool pmp_check(struct mmu *mmu, uint64_t pa, uint64_t size, enum mmu_access access,
+                             unsigned priv)
+{
+    const struct pmp_span *span = &mmu->pmp_span;
+
+    if (likely(pa >= span->lo && pa + size <= span->hi))
+        return (priv == PRV_M ? span->allowed_m : span->allowed) & access;
+    return pmp_check_slowly(mmu, pa, size, access, priv);
+}
 /* True where [page, page + 4096) gets one answer for every access of every size. */
-bool pmp_uniform(const struct mmu *mmu, uint64_t page);
+bool pmp_uniform(struct mmu *mmu, uint64_t page);
 /* CSR writes with lock and WARL rules, an entry at a time. They drop the TLB where something
  * changed. */
 void pmp_reset(struct mmu *mmu);

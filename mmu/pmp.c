@@ -47,41 +47,70 @@ int pmp_entry(const struct mmu *mmu, uint64_t pa, uint64_t size)
     return -1;
 }
 
-bool pmp_check(const struct mmu *mmu, uint64_t pa, uint64_t size, enum mmu_access access,
-               unsigned priv)
+static unsigned allowed_by(uint8_t cfg)
 {
-    unsigned need = access == MMU_FETCH ? CFG_X : access == MMU_STORE ? CFG_W : CFG_R;
-
-    for (unsigned i = 0; i < mmu->pmp_n; i++) {
-        uint64_t lo, hi;
-        pmp_range(mmu, i, &lo, &hi);
-        if (pa >= hi || pa + size <= lo)
-            continue;
-        /* The lowest entry that matches any byte decides, and must match all of them. */
-        if (pa < lo || pa + size > hi)
-            return false;
-        if (priv == PRV_M && !(mmu->pmpcfg[i] & CFG_L))
-            return true;
-        return mmu->pmpcfg[i] & need;
-    }
-    return priv == PRV_M || mmu->pmp_entries == 0;
+    return (cfg & CFG_R ? MMU_LOAD : 0) | (cfg & CFG_W ? MMU_STORE : 0) |
+           (cfg & CFG_X ? MMU_FETCH : 0);
 }
 
-bool pmp_uniform(const struct mmu *mmu, uint64_t page)
+/* The lowest entry that matches any byte of an access decides, and must match all of them: so an
+ * access inside a range that no boundary of that entry or a lower one divides gets the answer of each
+ * of its bytes. The span is the largest such range around pa. */
+static void find_span(struct mmu *mmu, uint64_t pa)
 {
+    enum { ALL = MMU_LOAD | MMU_STORE | MMU_FETCH };
+    struct pmp_span span = {.hi = UINT64_MAX, .allowed_m = ALL};
+
+    span.allowed = mmu->pmp_entries == 0 ? ALL : 0;
     for (unsigned i = 0; i < mmu->pmp_n; i++) {
         uint64_t lo, hi;
+
         pmp_range(mmu, i, &lo, &hi);
-        if (page >= hi || page + PAGE_SIZE <= lo)
+        if (lo == hi)
             continue;
-        return page >= lo && page + PAGE_SIZE <= hi;
+        if (pa >= lo && pa < hi) {
+            span.lo = lo > span.lo ? lo : span.lo;
+            span.hi = min_u64(hi, span.hi);
+            span.allowed = allowed_by(mmu->pmpcfg[i]);
+            if (mmu->pmpcfg[i] & CFG_L)
+                span.allowed_m = span.allowed;
+            break;
+        }
+        if (pa < lo)
+            span.hi = min_u64(lo, span.hi);
+        else
+            span.lo = hi > span.lo ? hi : span.lo;
     }
-    return true;
+    mmu->pmp_span = span;
+}
+
+bool pmp_check_slowly(struct mmu *mmu, uint64_t pa, uint64_t size, enum mmu_access access,
+                      unsigned priv)
+{
+    const struct pmp_span *span = &mmu->pmp_span;
+    int entry = pmp_entry(mmu, pa, size);
+    uint64_t lo, hi;
+
+    if (entry >= 0) {
+        pmp_range(mmu, (unsigned)entry, &lo, &hi);
+        if (pa < lo || pa + size > hi)
+            return false;
+    }
+    find_span(mmu, pa);
+    return (priv == PRV_M ? span->allowed_m : span->allowed) & access;
+}
+
+bool pmp_uniform(struct mmu *mmu, uint64_t page)
+{
+    if (page < mmu->pmp_span.lo || page >= mmu->pmp_span.hi)
+        find_span(mmu, page);
+    return page + PAGE_SIZE <= mmu->pmp_span.hi;
 }
 
 static void changed(struct mmu *mmu)
 {
     mmu->pmp_n = 0;
+    mmu->pmp_span = (struct pmp_span){0};
     for (unsigned i = 0; i < PMP_ENTRIES; i++)
         if ((mmu->pmpcfg[i] & CFG_A) != A_OFF)
             mmu->pmp_n = i + 1;

@@ -5,6 +5,7 @@
  */
 #include "mmu/gcache.h"
 #include "mmu/mmu.h"
+#include "mmu/tcache.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -72,8 +73,11 @@ int mmu_init(struct mmu *mmu, struct mem *mem)
     mmu->pmp_entries = PMP_ENTRIES;
     mmu->gcache = gcache_new();
     mmu->remote_gcache = gcache_new();
+    mmu->tcache = tcache_new();
+    mmu->remote_tcache = tcache_new();
     mmu->banks[TLB_BANKS] = bank_new();
-    if (!mmu->gcache || !mmu->remote_gcache || !mmu->banks[TLB_BANKS]) {
+    if (!mmu->gcache || !mmu->remote_gcache || !mmu->tcache || !mmu->remote_tcache ||
+        !mmu->banks[TLB_BANKS]) {
         mmu_free(mmu);
         return -ENOMEM;
     }
@@ -86,6 +90,8 @@ void mmu_free(struct mmu *mmu)
         free(mmu->banks[i]);
     gcache_free(mmu->gcache);
     gcache_free(mmu->remote_gcache);
+    tcache_free(mmu->tcache);
+    tcache_free(mmu->remote_tcache);
 }
 
 static unsigned hash(const struct mmu_ctx *ctx)
@@ -272,6 +278,7 @@ static void drop_gpa(struct tlb_bank *b, uint64_t gpa)
 void mmu_fence_vma(struct mmu *mmu, const uint64_t *va, const unsigned *asid, const unsigned *vmid)
 {
     mmu->counters.fences++;
+    tcache_drop_all(mmu->tcache);
     for (unsigned i = 0; i <= TLB_BANKS; i++) {
         struct tlb_bank *b = mmu->banks[i];
         if (!b || !b->used || !!(b->ctx.mode & CTX_V) != !!vmid)
@@ -290,6 +297,7 @@ void mmu_fence_vma(struct mmu *mmu, const uint64_t *va, const unsigned *asid, co
 void mmu_fence_gvma(struct mmu *mmu, const uint64_t *gpa, const unsigned *vmid)
 {
     mmu->counters.fences++;
+    tcache_drop_all(mmu->tcache);
     if (gpa)
         gcache_drop(mmu->gcache, *gpa, vmid);
     else
@@ -310,6 +318,9 @@ void mmu_fence_gvma(struct mmu *mmu, const uint64_t *gpa, const unsigned *vmid)
 void mmu_drop_all(struct mmu *mmu)
 {
     gcache_drop_all(mmu->gcache);
+    gcache_drop_all(mmu->remote_gcache);
+    tcache_drop_all(mmu->tcache);
+    tcache_drop_all(mmu->remote_tcache);
     for (unsigned i = 0; i <= TLB_BANKS; i++)
         if (mmu->banks[i])
             drop_bank(mmu->banks[i]);

@@ -7,13 +7,15 @@
  *
  * A stage gives a leaf: where the byte is, how large the page is, and all accesses that its PTE
  * allows as it stands, so that a TLB entry can be made for loads and stores at once. G-stage
- * leaves are kept in a cache of their own (gcache.c): a VS-stage walk asks for up to six.
+ * leaves are kept in a cache of their own (gcache.c): a VS-stage walk asks for up to six. Where the
+ * last-level tables of both stages are is kept, too (tcache.h).
  */
 #include "mmu/gcache.h"
 #include "mmu/mmu.h"
+#include "mmu/tcache.h"
 #include "mmu/walk.h"
 
-enum { LEVEL_BITS = 9, NAPOT_SIZE = 65536, NAPOT_PPN = 8 };
+enum { LEVEL_BITS = 9, NAPOT_SIZE = 65536, NAPOT_PPN = 8, PTES_A_LINE = 8 };
 
 /* Values of mtinst/htinst for faults of implicit accesses (Hypervisor, "Special pseudoinstruction
  * values for guest-page faults"). */
@@ -28,6 +30,7 @@ struct stage {
     bool for_pte;      /* the G-stage, of the address of a PTE in the first stage */
     bool user, sum, mxr;
     bool adue, pbmte, svnapot;
+    struct tcache_key key; /* of its last-level tables */
 };
 
 /* The translation that is being made: what a fault is reported as, and about what. */
@@ -67,7 +70,11 @@ static void tell(const struct request *rq, const struct walk_event *event)
 static void tell_reason(const struct request *rq, const struct stage *st, enum walk_reason reason,
                         enum mmu_access access, uint64_t pte_address)
 {
-    struct walk_event e = event_of(st, WALK_FAILS);
+    struct walk_event e;
+
+    if (likely(!rq->observer))
+        return;
+    e = event_of(st, WALK_FAILS);
 
     e.reason = reason;
     e.access = access;
@@ -107,6 +114,7 @@ static unsigned permissions(const struct stage *st, uint64_t pte)
     return allowed;
 }
 
+/* Whether the stage translates such an address at all. */
 static bool address_in_range(const struct stage *st, uint64_t va)
 {
     unsigned width = PAGE_SHIFT + LEVEL_BITS * st->levels;
@@ -199,8 +207,6 @@ static void tell_pte(const struct request *rq, const struct stage *st, enum walk
 {
     struct walk_event e = event_of(st, kind);
 
-    if (likely(!rq->observer))
-        return;
     e.level = level;
     e.pte_address = pte_address;
     e.pte = pte;
@@ -247,6 +253,26 @@ static int set_a_and_d(const struct request *rq, const struct stage *st, uint64_
     return 1;
 }
 
+/* Where last-level tables are kept; NULL: nowhere, the walk is to be seen whole, or leave no trace. */
+static struct table_cache *tables_of(const struct request *rq)
+{
+    if (unlikely(rq->observer || rq->dry))
+        return NULL;
+    return rq->ctx->mode & CTX_REMOTE ? rq->mmu->remote_tcache : rq->mmu->tcache;
+}
+
+/* The leaf of a superpage that the table cache has, if the PTE does for the access as it stands. */
+static bool superpage_leaf(const struct request *rq, const struct stage *st,
+                           const struct tcache_entry *e, uint64_t va, enum mmu_access access,
+                           struct leaf *leaf)
+{
+    if (malformed(st, e->pte, e->level) || unfit(rq, st, e->pte, access) ||
+        (access == MMU_STORE && !(e->pte & PTE_D)))
+        return false;
+    make_leaf(st, va, e->pte, e->level, leaf);
+    return true;
+}
+
 /* Walk one stage for an access of the given kind. */
 static bool walk(const struct request *rq, const struct stage *st, uint64_t va,
                  enum mmu_access access, uint64_t tinst, struct leaf *leaf)
@@ -254,6 +280,9 @@ static bool walk(const struct request *rq, const struct stage *st, uint64_t va,
     unsigned kind = st->gstage ? KIND_GUEST_PAGE : KIND_PAGE;
     uint64_t gpa = st->gstage ? va : 0, table, pte = 0, need, pte_pa = 0;
     enum walk_reason reason = WALK_FINE;
+    struct table_cache *tables = tables_of(rq);
+    const struct tcache_entry *entry = tables ? tcache_find(tables, &st->key, va) : NULL;
+    uint64_t *known = entry ? entry->host : NULL, known_pa = entry ? entry->pa : 0;
     unsigned level;
     int set = 1;
 
@@ -263,23 +292,29 @@ static bool walk(const struct request *rq, const struct stage *st, uint64_t va,
         tell_reason(rq, st, WALK_OUT_OF_RANGE, access, 0);
         return fail(rq, kind, gpa, tinst);
     }
+    if (entry && !known && superpage_leaf(rq, st, entry, va, access, leaf))
+        return true;
 again:
-    table = st->root;
-    for (level = st->levels; level-- > 0;) {
+    table = known ? known_pa : st->root;
+    for (level = known ? 1 : st->levels; level-- > 0;) {
         unsigned shift = PAGE_SHIFT + LEVEL_BITS * level;
         bool is_root = level == st->levels - 1;
         uint64_t index = va >> shift & (BIT(LEVEL_BITS + (st->gstage && is_root ? 2 : 0)) - 1);
         uint64_t *host;
 
         pte_pa = table + index * 8;
-        host = pte_at(rq, st, pte_pa, false);
+        host = known ? &known[index] : pte_at(rq, st, pte_pa, false);
         if (!host)
             return false;
+        if (!level && tables && !known)
+            tcache_enter(tables, &st->key, va, table, host - index);
+        __builtin_prefetch(host + PTES_A_LINE); /* neighbours are often asked for next */
         pte = __atomic_load_n(host, __ATOMIC_ACQUIRE);
         reason = malformed(st, pte, level);
         if (!reason && pte & (PTE_R | PTE_X))
             reason = unfit(rq, st, pte, access);
-        tell_pte(rq, st, WALK_PTE, level, pte_pa, pte, access, reason);
+        if (unlikely(rq->observer))
+            tell_pte(rq, st, WALK_PTE, level, pte_pa, pte, access, reason);
         if (reason)
             return fail(rq, kind, gpa, tinst);
         if (pte & (PTE_R | PTE_X))
@@ -288,7 +323,8 @@ again:
     }
     need = access == MMU_STORE ? PTE_A | PTE_D : PTE_A;
     if ((pte & need) != need && !rq->peek) {
-        tell_pte(rq, st, WALK_UPDATES, level, pte_pa, pte, access, WALK_FINE);
+        if (unlikely(rq->observer))
+            tell_pte(rq, st, WALK_UPDATES, level, pte_pa, pte, access, WALK_FINE);
         set = set_a_and_d(rq, st, pte_pa, &pte, need);
         if (set < 0)
             goto again;
@@ -296,19 +332,20 @@ again:
             return false;
     }
     make_leaf(st, va, pte, level, leaf);
+    if (level && tables)
+        tcache_enter_superpage(tables, &st->key, va, pte, level);
     if (unlikely(rq->observer))
         tell_leaf(rq, st, leaf);
     return true;
 }
 
-static unsigned levels_of(uint64_t atp)
-{
-    return ATP_MODE(atp) == ATP_BARE ? 0 : ATP_MODE(atp) - ATP_SV39 + 3;
-}
-
 static void tell_bare(const struct request *rq, const struct stage *st, uint64_t address)
 {
-    struct walk_event e = event_of(st, WALK_BARE);
+    struct walk_event e;
+
+    if (likely(!rq->observer))
+        return;
+    e = event_of(st, WALK_BARE);
 
     e.address = e.result = address;
     tell(rq, &e);
@@ -322,22 +359,36 @@ static void identity(uint64_t pa, struct leaf *leaf)
                           .allowed = MMU_LOAD | MMU_STORE | MMU_FETCH | MMU_HLVX};
 }
 
+static unsigned levels_of(uint64_t atp)
+{
+    return ATP_MODE(atp) == ATP_BARE ? 0 : ATP_MODE(atp) - ATP_SV39 + 3;
+}
+
+static struct stage gstage_of(const struct request *rq, bool for_pte)
+{
+    const struct mmu *mmu = rq->mmu;
+    uint64_t gatp = rq->ctx->gatp;
+
+    return (struct stage){.root = bits(gatp, 43, 2) << (PAGE_SHIFT + 2),
+                          .levels = levels_of(gatp),
+                          .gstage = true,
+                          .for_pte = for_pte,
+                          /* MXR is for explicit loads alone. */
+                          .mxr = !for_pte && (rq->ctx->mode & CTX_MXR),
+                          .adue = mmu->adue || (rq->ctx->mode & CTX_REMOTE),
+                          .pbmte = mmu->pbmte,
+                          .svnapot = mmu->svnapot,
+                          .key = {TCACHE_GSTAGE, gatp, rq->ctx->epoch}};
+}
+
 static bool gstage_translate(const struct request *rq, uint64_t gpa, enum mmu_access access,
                              uint64_t tinst, struct leaf *leaf)
 {
     struct mmu *mmu = rq->mmu;
-    uint64_t gatp = rq->ctx->gatp;
+    uint64_t gatp = rq->ctx->gatp, stamp;
     bool remote = rq->ctx->mode & CTX_REMOTE;
-    bool implicit = tinst; /* an access to a VS-stage table: MXR is for explicit loads alone */
     struct gstage_cache *cache = remote ? mmu->remote_gcache : mmu->gcache;
-    struct stage st = {.root = bits(gatp, 43, 2) << (PAGE_SHIFT + 2),
-                       .levels = levels_of(gatp),
-                       .gstage = true,
-                       .for_pte = implicit,
-                       .mxr = !implicit && (rq->ctx->mode & CTX_MXR),
-                       .adue = mmu->adue || remote,
-                       .pbmte = mmu->pbmte,
-                       .svnapot = mmu->svnapot};
+    struct stage st = gstage_of(rq, tinst);
 
     if (!st.levels) {
         tell_bare(rq, &st, gpa);
@@ -346,34 +397,38 @@ static bool gstage_translate(const struct request *rq, uint64_t gpa, enum mmu_ac
     }
     if (unlikely(rq->dry))
         return walk(rq, &st, gpa, access, tinst, leaf);
-    if (remote && mmu->remote_begins) {
-        gcache_drop_all(mmu->remote_gcache);
-        mmu->remote_begins = false;
-    }
-    if (gcache_find(cache, gatp, st.mxr, gpa, leaf) && leaf->allowed & access)
+    stamp = remote ? rq->ctx->epoch : st.mxr;
+    if (gcache_find(cache, gatp, stamp, gpa, leaf) && leaf->allowed & access)
         return true;
     mmu->counters.gstage_walks++;
     if (!walk(rq, &st, gpa, access, tinst, leaf))
         return false;
-    gcache_enter(cache, gatp, st.mxr, gpa, leaf);
+    gcache_enter(cache, gatp, stamp, gpa, leaf);
     return true;
+}
+
+static struct stage first_stage_of(const struct request *rq)
+{
+    const struct mmu_ctx *ctx = rq->ctx;
+    bool v = ctx->mode & CTX_V, remote = ctx->mode & CTX_REMOTE;
+
+    return (struct stage){.root = ATP_PPN(ctx->atp) << PAGE_SHIFT,
+                          .levels = (ctx->mode & CTX_PRIV) == PRV_M ? 0 : levels_of(ctx->atp),
+                          .guest_tables = v,
+                          .user = (ctx->mode & CTX_PRIV) == PRV_U,
+                          .sum = ctx->mode & CTX_SUM,
+                          .mxr = ctx->mode & (CTX_MXR | CTX_VMXR),
+                          .adue = remote || (v ? rq->mmu->vadue : rq->mmu->adue),
+                          .pbmte = v ? rq->mmu->vpbmte : rq->mmu->pbmte,
+                          .svnapot = rq->mmu->svnapot,
+                          .key = {ctx->atp, v ? ctx->gatp : 0, ctx->epoch}};
 }
 
 static bool first_stage(const struct request *rq, struct leaf *leaf)
 {
-    const struct mmu_ctx *ctx = rq->ctx;
-    bool v = ctx->mode & CTX_V, remote = ctx->mode & CTX_REMOTE;
-    struct stage st = {.root = ATP_PPN(ctx->atp) << PAGE_SHIFT,
-                       .levels = levels_of(ctx->atp),
-                       .guest_tables = v,
-                       .user = (ctx->mode & CTX_PRIV) == PRV_U,
-                       .sum = ctx->mode & CTX_SUM,
-                       .mxr = ctx->mode & (CTX_MXR | CTX_VMXR),
-                       .adue = remote || (v ? rq->mmu->vadue : rq->mmu->adue),
-                       .pbmte = v ? rq->mmu->vpbmte : rq->mmu->pbmte,
-                       .svnapot = rq->mmu->svnapot};
+    struct stage st = first_stage_of(rq);
 
-    if (!st.levels || (ctx->mode & CTX_PRIV) == PRV_M) {
+    if (!st.levels) {
         tell_bare(rq, &st, rq->va);
         identity(rq->va, leaf);
         return true;
@@ -384,9 +439,9 @@ static bool first_stage(const struct request *rq, struct leaf *leaf)
 /* The end of all stages, and what is wrong with it. */
 static bool refuse(const struct request *rq, uint64_t pa, unsigned size, enum walk_reason reason)
 {
-    struct walk_event e = {.kind = WALK_PHYSICAL, .access = rq->access, .result = pa};
-
     if (unlikely(rq->observer)) {
+        struct walk_event e = {.kind = WALK_PHYSICAL, .access = rq->access, .result = pa};
+
         e.pmp_entry = pmp_entry(rq->mmu, pa, size);
         e.memory = mem_readable(rq->mmu->mem, pa, 1);
         tell(rq, &e);
@@ -401,7 +456,7 @@ static bool refuse(const struct request *rq, uint64_t pa, unsigned size, enum wa
 /* What PMP and the kind of memory leave of the translation. */
 static bool finish(const struct request *rq, uint64_t pa, unsigned size, struct mmu_page *page)
 {
-    const struct mmu *mmu = rq->mmu;
+    struct mmu *mmu = rq->mmu;
     unsigned priv = rq->ctx->mode & CTX_PRIV;
     enum mmu_access physical = rq->access == MMU_HLVX ? MMU_LOAD : rq->access;
     uint64_t base = pa & PAGE_MASK;
@@ -419,9 +474,7 @@ static bool finish(const struct request *rq, uint64_t pa, unsigned size, struct 
     if (rq->access == MMU_FETCH && !page->host)
         return refuse(rq, pa, size, WALK_NO_CODE);
     if (page->whole)
-        for (unsigned a = MMU_LOAD; a <= MMU_FETCH; a <<= 1)
-            if (page->allowed & a && !pmp_check(mmu, base, PAGE_SIZE, a, priv))
-                page->allowed &= ~a;
+        page->allowed &= priv == PRV_M ? mmu->pmp_span.allowed_m : mmu->pmp_span.allowed;
     return unlikely(rq->observer) ? refuse(rq, pa, size, WALK_FINE) : true;
 }
 
@@ -448,6 +501,87 @@ bool mmu_translate(struct mmu *mmu, const struct mmu_ctx *ctx, uint64_t va, unsi
 
     mmu->counters.walks++;
     return translate(&rq, size, page);
+}
+
+/* What a leaf must be for the stage's commonest case, and in which bits: plain memory, no NAPOT range,
+ * with the permission, A and D as they need to be. */
+struct plain_pte {
+    uint64_t mask, want;
+};
+
+static struct plain_pte plain_pte_of(const struct stage *st, enum mmu_access access)
+{
+    uint64_t want = access == MMU_STORE ? PTE_V | PTE_R | PTE_W | PTE_A | PTE_D
+                                        : PTE_V | PTE_R | PTE_A;
+    bool user = st->gstage || st->user;
+
+    return (struct plain_pte){.mask = want | (st->sum && !user ? 0 : PTE_U) | PTE_RESERVED |
+                                      PTE_PBMT | PTE_N,
+                              .want = want | (user ? PTE_U : 0)};
+}
+
+/* One stage for the page at va, if its PTE is plain and its table known. *all is and-ed with the PTE;
+ * *size is left as it is for a 4 KiB page. */
+static inline bool plain_stage(struct table_cache *tables, const struct stage *st,
+                               const struct plain_pte *plain, uint64_t va, uint64_t *to,
+                               uint64_t *size, uint64_t *all)
+{
+    const struct tcache_entry *e;
+    uint64_t pte, offset;
+
+    if (!st->levels) {
+        *to = va;
+        return true;
+    }
+    e = tcache_find(tables, &st->key, va);
+    if (!e)
+        return false;
+    if (e->host) {
+        pte = __atomic_load_n(&e->host[bits(va, PAGE_SHIFT + LEVEL_BITS - 1, PAGE_SHIFT)],
+                              __ATOMIC_ACQUIRE);
+        offset = 0;
+    } else {
+        pte = e->pte;
+        offset = va & (BIT(PAGE_SHIFT + LEVEL_BITS * e->level) - 1);
+        *size = BIT(PAGE_SHIFT + LEVEL_BITS * e->level);
+    }
+    *to = (PTE_PPN(pte) << PAGE_SHIFT) + offset;
+    *all &= pte;
+    return (pte & plain->mask) == plain->want;
+}
+
+unsigned mmu_translate_plain(struct mmu *mmu, const struct mmu_ctx *ctx, uint64_t va, unsigned n,
+                             enum mmu_access access, struct mmu_page *page)
+{
+    struct request rq = {.mmu = mmu, .ctx = ctx};
+    struct table_cache *tables = tables_of(&rq);
+    struct stage first = first_stage_of(&rq), second = {0};
+    struct plain_pte plain[2] = {plain_pte_of(&first, access)};
+    unsigned found = 0;
+
+    if (ctx->mode & CTX_V) {
+        second = gstage_of(&rq, false);
+        plain[1] = plain_pte_of(&second, access);
+    }
+    for (; found < n; found++, page++, va += PAGE_SIZE) {
+        const struct pmp_span *span = &mmu->pmp_span;
+        uint64_t all = PTE_W | PTE_D;
+
+        page->size = page->gsize = PAGE_SIZE;
+        if (!plain_stage(tables, &first, &plain[0], va, &page->gpa, &page->size, &all) ||
+            !plain_stage(tables, &second, &plain[1], page->gpa, &page->pa, &page->gsize, &all))
+            break;
+        page->host = mem_ram(mmu->mem, page->pa, PAGE_SIZE);
+        if (!page->host || page->pa < span->lo || page->pa + PAGE_SIZE > span->hi)
+            break;
+        page->whole = true;
+        page->allowed = (all == (PTE_W | PTE_D) ? MMU_LOAD | MMU_STORE : MMU_LOAD) &
+                        ((ctx->mode & CTX_PRIV) == PRV_M ? span->allowed_m : span->allowed);
+        if (!(page->allowed & access))
+            break;
+    }
+    mmu->counters.walks += found;
+    return found;
 }
 
 bool mmu_explain(struct mmu *mmu, const struct mmu_ctx *ctx, uint64_t va, unsigned size,

@@ -98,7 +98,7 @@ struct window_result window_store(struct window_hart *wh, const struct window_ca
     status = store_check(words, rs1, rs2, rs3);
     if (status)
         return close_handle(wh, rs3, status);
-    window_revoke(wh, rs3 & IGH_INDEX_MASK);
+    window_revoke(wh, rs3 & IGH_INDEX_MASK, words);
     word_write(words, IGD_BASE, rs1);
     word_write(words, IGD_LEN, rs2);
     word_write(words, IGD_OWNER_ATP, rs3 & IGS_PHYS ? 0 : by->atp);
@@ -126,7 +126,7 @@ struct window_result window_drop(struct window_hart *wh, const struct window_cal
     words = open_handle(wh, by, rs1, ROLE_OWNER);
     if (!words)
         return done(IG_DENIED);
-    window_revoke(wh, rs1 & IGH_INDEX_MASK);
+    window_revoke(wh, rs1 & IGH_INDEX_MASK, words);
     forget_stored(words, 0);
     return close_handle(wh, rs1, 0);
 }
@@ -146,7 +146,7 @@ struct window_result window_bind(struct window_hart *wh, const struct window_cal
         return close_handle(wh, rs1, IG_RANGE);
     if (rs2 && !(word_read(words, IGD_CTL) & IGC_CU))
         return close_handle(wh, rs1, IG_CEILING);
-    window_revoke(wh, rs1 & IGH_INDEX_MASK);
+    window_revoke(wh, rs1 & IGH_INDEX_MASK, words);
     word_write(words, IGD_PEER_ATP, rs2 ? by->atp : 0);
     ctl_change(words, IGC_BOUND, rs2 ? IGC_BOUND : 0);
     return close_handle(wh, rs1, 0);
@@ -254,7 +254,7 @@ struct window_result window_alloc(struct window_hart *wh, const struct window_ca
     if (ctl & IGC_ALLOC) {
         rd = IG_BUSY;
     } else if (words && alloc_check(words)) {
-        window_revoke(wh, rs1);
+        window_revoke(wh, rs1, words);
         key = ((ctl >> IGC_KEY_SHIFT) + 1) & IGC_KEY_MASK;
         key += !key;
         for (unsigned i = 0; i < ARRAY_SIZE(cleared); i++)
@@ -277,7 +277,7 @@ struct window_result window_free(struct window_hart *wh, const struct window_cal
     words = open_handle(wh, by, rs1, ROLE_HOST);
     if (!words)
         return done(IG_DENIED);
-    window_revoke(wh, rs1 & IGH_INDEX_MASK);
+    window_revoke(wh, rs1 & IGH_INDEX_MASK, words);
     forget_stored(words, IGC_ALLOC | IGC_SUSPENDED | IGC_BOUND);
     word_write(words, IGD_PEER_ATP, 0);
     return close_handle(wh, rs1, 0);
@@ -287,6 +287,7 @@ struct window_result window_fence(struct window_hart *wh, const struct window_ca
                                   uint64_t rs1)
 {
     enum window_outcome may = permitted(wh, by, NEED_KERNEL);
+    descriptor_word *words;
 
     if (may != WINDOW_DONE)
         return trap(may);
@@ -296,9 +297,10 @@ struct window_result window_fence(struct window_hart *wh, const struct window_ca
         window_revoke_owner(wh, by->virt ? domain_of(by) : DOMAIN_NONE);
         return done(0);
     }
-    if (!open_handle(wh, by, rs1, by->virt ? ROLE_OWNER : ROLE_HOST))
+    words = open_handle(wh, by, rs1, by->virt ? ROLE_OWNER : ROLE_HOST);
+    if (!words)
         return done(IG_DENIED);
-    window_revoke(wh, rs1 & IGH_INDEX_MASK);
+    window_revoke(wh, rs1 & IGH_INDEX_MASK, words);
     return close_handle(wh, rs1, 0);
 }
 
@@ -315,7 +317,7 @@ struct window_result window_suspend(struct window_hart *wh, const struct window_
         return done(IG_DENIED);
     if (rs2 > 1)
         return close_handle(wh, rs1, IG_RANGE);
-    window_revoke(wh, rs1 & IGH_INDEX_MASK);
+    window_revoke(wh, rs1 & IGH_INDEX_MASK, words);
     ctl_change(words, IGC_SUSPENDED, rs2 ? IGC_SUSPENDED : 0);
     return close_handle(wh, rs1, 0);
 }

@@ -74,7 +74,7 @@ static uint64_t copy_string(uint8_t *d, const uint8_t *s, uint64_t n)
 }
 #endif
 
-GUEST_RACES static void copy_units(uint8_t *d, const uint8_t *s, uint64_t n)
+GUEST_RACES void copy_congruent(uint8_t *d, const uint8_t *s, uint64_t n)
 {
     uint64_t string;
 
@@ -115,7 +115,7 @@ static void copy_paired(const struct runs *dst, const struct runs *src, uint64_t
     while (len) {
         uint64_t n = min_u64(len, min_u64(d->len - d_off, s->len - s_off));
 
-        copy_units(d->host + d_off, s->host + s_off, n);
+        copy_congruent(d->host + d_off, s->host + s_off, n);
         len -= n;
         d_off += n;
         s_off += n;

@@ -39,6 +39,9 @@ static inline bool runs_add(struct runs *runs, uint8_t *host, uint64_t len)
     return true;
 }
 
+/* Copy n bytes, at addresses that are congruent modulo 8, as below. */
+void copy_congruent(uint8_t *d, const uint8_t *s, uint64_t n);
+
 /* Copy the first len bytes of src to dst, both at least that long. Each naturally aligned 2, 4 or
  * 8 bytes that lie wholly inside are read in one access and written in one access (spec, "Copy
  * atomicity"); bounce is COPY_BOUNCE bytes of the caller's own, aligned to 16. Runs end only where

@@ -20,8 +20,7 @@ enum {
     WINDOWS_MAX = 1 << HIWT_SIZE_MAX,
     WINDOW_LOCKS = 256,  /* window i is under lock i mod this */
     OWNER_EPOCHS = 1024, /* owners share an epoch where their root's hash is the same */
-    VIEWS = 1024,        /* descriptor cache of a hart */
-    PAGES = 4096,        /* remote translation cache of a hart: 16 MiB */
+    PAGES = 65536,       /* remote translation cache of a hart: 256 MiB */
     CACHE_LINE = 64,
 };
 
@@ -40,13 +39,11 @@ static inline void word_write(descriptor_word *words, unsigned offset, uint64_t 
 }
 
 /*
- * Hazard word of a hart. 0: no copy. Else bit 63 is set and the word names the window, the epoch
- * that the window's owner has (plus one; 0: not known yet) and, in the low half, a number that
- * changes with each copy: a revoker may thus wait for one copy and not for a stream of them.
+ * Hazard word of a hart. 0: no copy. Else bit 63 is set and the word names the window and, in the
+ * low half, a number that changes with each copy: a revoker may thus wait for one copy and not for a
+ * stream of them.
  */
 #define HAZARD_ACTIVE BIT(63)
-#define HAZARD_EPOCH_SHIFT 52
-#define HAZARD_EPOCH_MASK (UINT64_C(0x7ff) << HAZARD_EPOCH_SHIFT)
 #define HAZARD_INDEX_SHIFT 32
 #define HAZARD_INDEX_MASK ((uint64_t)IGH_INDEX_MASK << HAZARD_INDEX_SHIFT)
 #define HAZARD_NUMBER_MASK UINT64_C(0xffffffff)
@@ -58,27 +55,16 @@ struct hazard {
 struct window_engine {
     struct hazard hazards[WINDOW_HARTS_MAX];
     unsigned harts_n; /* ids in use are below this */
-    /* Moved on by each revocation, before it waits. Never reset. */
+    /* Of owners' translations. Moved on by each revocation, before it waits. Never reset. */
     _Atomic uint64_t epochs[OWNER_EPOCHS];
     pthread_mutex_t locks[WINDOW_LOCKS];
-    _Atomic uint64_t *generations; /* one a window, reserved whole, paid for when touched */
+    _Atomic uint8_t *changing; /* one a window, reserved whole, paid for when touched: its descriptor
+                                  is about to change, and only the holder of its lock may read it */
 };
 
-/* A descriptor as cached for its peer, and the moment that it was read at. */
-struct view {
-    uint64_t tag;  /* VIEW_VALID | handle */
-    uint64_t peer; /* domain */
-    uint64_t generation, epoch;
-    unsigned epoch_index;
-    uint64_t ctl, base, len, peer_atp;
-    struct window_space space;
-    descriptor_word *words;
-} __attribute__((aligned(CACHE_LINE)));
-#define VIEW_VALID BIT(32)
-
-/* A remote page as cached. It is good for a view with the same tag, generation and epoch. */
+/* A remote page as cached: good for the same space in the same epoch. */
 struct remote_page {
-    uint64_t tag, generation, epoch;
+    struct window_space space;
     uint64_t page;    /* remote address / 4096 */
     uint8_t *host[2]; /* of the page for reading, for writing; NULL: not asked yet */
 } __attribute__((aligned(CACHE_LINE)));
@@ -89,8 +75,8 @@ struct window_hart {
     uint64_t copies;        /* numbers the copies for the hazard word */
     uint64_t copies_before; /* the last flush: none since means that the caches are empty */
     uint64_t hiwt;
+    uint8_t *table; /* host address, where all of it is in reach; else each descriptor is asked for */
     struct window_env env;
-    struct view *views;
     struct remote_page *pages;
     uint8_t *bounce; /* COPY_BOUNCE bytes */
     struct window_counters counters;
@@ -172,12 +158,12 @@ static inline enum window_outcome permitted(const struct window_hart *wh,
     return by->virt ? WINDOW_VIRTUAL : WINDOW_ILLEGAL;
 }
 
-/* Say in the hazard word that a copy through window index begins; epoch_tag is 0 or epoch index
- * + 1. Sequentially consistent, like the reads of generation and epoch that must follow. */
-static inline void hazard_set(struct window_hart *wh, uint64_t index, uint64_t epoch_tag)
+/* Say in the hazard word that a copy through window index begins. Sequentially consistent, like
+ * the reads of `changing` and of the epoch that must follow. */
+static inline void hazard_set(struct window_hart *wh, uint64_t index)
 {
-    atomic_store(wh->hazard, HAZARD_ACTIVE | epoch_tag << HAZARD_EPOCH_SHIFT |
-                                 index << HAZARD_INDEX_SHIFT | (++wh->copies & HAZARD_NUMBER_MASK));
+    atomic_store(wh->hazard,
+                 HAZARD_ACTIVE | index << HAZARD_INDEX_SHIFT | (++wh->copies & HAZARD_NUMBER_MASK));
 }
 
 static inline void hazard_clear(struct window_hart *wh)
@@ -185,18 +171,30 @@ static inline void hazard_clear(struct window_hart *wh)
     atomic_store_explicit(wh->hazard, 0, memory_order_release);
 }
 
-/* The descriptor of window index, locked against other slow instructions; NULL where index is
- * outside the table or the table out of reach. Unlock in either case. */
+/* The descriptor of window index where it is not in wh->table. */
+descriptor_word *window_find_descriptor(struct window_hart *wh, uint64_t index);
+
+/* The descriptor of window index; NULL where index is outside the table or the descriptor out of
+ * reach. */
+static inline descriptor_word *window_descriptor(struct window_hart *wh, uint64_t index)
+{
+    if (likely(wh->table && index < windows_n(wh)))
+        return (descriptor_word *)(void *)(wh->table + (index << IGD_SIZE_LOG2));
+    return window_find_descriptor(wh, index);
+}
+
+/* The same, locked against other slow instructions. Unlock in either case. */
 descriptor_word *window_lock(struct window_hart *wh, uint64_t index);
 void window_unlock(struct window_hart *wh, uint64_t index);
 
-/* Make every hart read the descriptor of window index and translate its addresses anew, and wait
- * out the copies that may not have. The caller holds the window's lock; until it unlocks, nobody
- * copies through the window. */
-void window_revoke(struct window_hart *wh, uint64_t index);
+/* Make every hart read the descriptor of window index, at words, and translate its owner's addresses
+ * anew, and wait out the copies through the window that may not have. The caller holds the window's
+ * lock; until it unlocks, nobody copies through the window. */
+void window_revoke(struct window_hart *wh, uint64_t index, descriptor_word *words);
 
-/* The same for all windows of one owner, or, with DOMAIN_NONE, for all windows; copies that begin
- * later may proceed at once. Needs no lock. */
+/* Make every hart translate the addresses of one owner, or, with DOMAIN_NONE, of all owners anew,
+ * and wait out the copies that may not have; copies that begin later may proceed at once. Needs no
+ * lock. */
 void window_revoke_owner(struct window_hart *wh, uint64_t domain);
 
 #endif

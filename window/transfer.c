@@ -2,91 +2,77 @@
 /*
  * The data path: ig.put, ig.get and ig.ring.
  *
- * A peer's first use of a window reads the descriptor under the window's lock and keeps it as a
- * view; later uses find the view by handle and domain, say in the hazard word that they copy, and
- * compare two numbers. Only the rightful peer gets a view: whoever else asks takes the same slow
- * way each time, whatever the reason of the refusal, and takes nobody's place in the cache.
+ * A copy says in the hazard word which window it uses, and reads the window's descriptor, a cache
+ * line, where it lies: so it does not matter how many windows there are, and whoever asks, rightful
+ * or not, takes the same way. Translations of remote pages are cached by the owner's address space:
+ * windows into the same memory share them.
  */
 #include "window/engine.h"
 
 enum { PAGE_BYTES = 4096 };
 
-static struct view *view_slot(const struct window_hart *wh, uint32_t handle, uint64_t domain)
+/* A descriptor as a copy found it. */
+struct view {
+    descriptor_word *words;
+    uint64_t ctl, base, len, peer_atp;
+    struct window_space space;
+    uint64_t slot; /* page p of the space is cached at p + slot */
+};
+
+static inline void view_read(const struct window_hart *wh, struct view *v, uint64_t owner)
 {
-    uint64_t hash = (handle ^ domain << IGH_KEY_SHIFT) * UINT64_C(0x9e3779b97f4a7c15);
+    descriptor_word *words = v->words;
 
-    return &wh->views[hash >> 54];
-}
-_Static_assert(VIEWS == 1 << (64 - 54), "view_slot's shift");
-
-/* Fill *v from the descriptor. The generation and the epoch come first: what is read after them is
- * at least as new. */
-static void view_read(struct window_hart *wh, struct view *v, uint64_t index,
-                      descriptor_word *words)
-{
-    uint64_t owner = word_read(words, IGD_OWNER), domain;
-    bool well_formed = owner_domain(owner, &domain);
-
-    v->generation = atomic_load(&wh->engine->generations[index]);
-    v->epoch_index = epoch_index(domain);
-    v->epoch = atomic_load(&wh->engine->epochs[v->epoch_index]);
-    v->ctl = word_read(words, IGD_CTL);
-    v->peer = well_formed ? word_read(words, IGD_PEER) : DOMAIN_NONE;
     v->base = word_read(words, IGD_BASE);
     v->len = word_read(words, IGD_LEN);
     v->peer_atp = word_read(words, IGD_PEER_ATP);
     v->space.hgatp = owner;
     v->space.atp = v->ctl & IGC_PHYS ? 0 : word_read(words, IGD_OWNER_ATP);
     v->space.user = v->ctl & IGC_ASU;
-    v->words = words;
+    v->space.epoch = atomic_load(&wh->engine->epochs[epoch_index(owner & IGA_PPN_MASK)]);
+    v->slot = (v->space.atp ^ owner << 20) * UINT64_C(0x9e3779b97f4a7c15) >> 40;
 }
 
-/* The slow way into a window. Result: as view_enter. */
-static __attribute__((noinline)) struct view *view_enter_slowly(struct window_hart *wh,
-                                                                uint32_t handle, uint64_t domain)
+/* The descriptor of that window changes: wait until it has. */
+static __attribute__((noinline)) void wait_for_change(struct window_hart *wh, uint64_t index)
 {
-    uint64_t index = handle & IGH_INDEX_MASK, key = handle >> IGH_KEY_SHIFT;
-    struct view v = {.peer = DOMAIN_NONE};
-    descriptor_word *words = window_lock(wh, index);
-    bool rightful;
-
-    count(&wh->counters.descriptor_misses, 1);
-    hazard_set(wh, index, 0);
-    if (words)
-        view_read(wh, &v, index, words);
-    window_unlock(wh, index);
-    rightful = (v.peer == domain) & (domain != DOMAIN_NONE) & handle_valid(v.ctl, key);
-    if (!rightful) {
+    while (atomic_load(&wh->engine->changing[index])) {
         hazard_clear(wh);
-        return NULL;
+        window_lock(wh, index);
+        window_unlock(wh, index);
+        hazard_set(wh, index);
     }
-    v.tag = VIEW_VALID | handle;
-    *view_slot(wh, handle, domain) = v;
-    return view_slot(wh, handle, domain);
 }
 
-/* Begin a copy through a window as its peer domain. Result: the descriptor, good until view_leave;
- * or NULL where the handle names no window of that peer, with no copy begun. */
-static inline struct view *view_enter(struct window_hart *wh, uint32_t handle, uint64_t domain)
+/* Begin a copy through a window as its peer domain. Result: true with *v good until view_leave; or
+ * false where the handle names no window of that peer, with no copy begun. */
+static inline bool view_enter(struct window_hart *wh, uint32_t handle, uint64_t domain,
+                              struct view *v)
 {
-    struct view *v = view_slot(wh, handle, domain);
-    uint64_t index = handle & IGH_INDEX_MASK;
+    uint64_t index = handle & IGH_INDEX_MASK, key = handle >> IGH_KEY_SHIFT, owner, unused;
 
-    if (likely(v->tag == (VIEW_VALID | handle) && v->peer == domain)) {
-        hazard_set(wh, index, v->epoch_index + 1);
-        if (likely(atomic_load(&wh->engine->generations[index]) == v->generation &&
-                   atomic_load(&wh->engine->epochs[v->epoch_index]) == v->epoch)) {
-            count(&wh->counters.descriptor_hits, 1);
-            return v;
-        }
-        hazard_clear(wh);
+    v->words = window_descriptor(wh, index);
+    if (unlikely(!v->words))
+        return false;
+    __builtin_prefetch(v->words);
+    __builtin_prefetch((char *)v->words + IGD_BYTES_PUT, 1);
+    hazard_set(wh, index);
+    if (unlikely(atomic_load(&wh->engine->changing[index])))
+        wait_for_change(wh, index);
+    v->ctl = word_read(v->words, IGD_CTL);
+    owner = word_read(v->words, IGD_OWNER);
+    if (likely((word_read(v->words, IGD_PEER) == domain) & (domain != DOMAIN_NONE) &
+               owner_domain(owner, &unused) & handle_valid(v->ctl, key))) {
+        view_read(wh, v, owner);
+        return true;
     }
-    return view_enter_slowly(wh, handle, domain);
+    hazard_clear(wh);
+    return false;
 }
 
 /* End the copy with status rd, or bytes. Refusals of the rightful peer are counted in the
  * descriptor. */
-static inline struct window_result view_leave(struct window_hart *wh, struct view *v, int64_t rd)
+static inline struct window_result view_leave(struct window_hart *wh, const struct view *v, int64_t rd)
 {
     if (unlikely(rd < 0)) {
         count(&wh->counters.refused[-rd], 1);
@@ -116,32 +102,62 @@ static inline int view_check(const struct view *v, const struct window_caller *b
     return 0;
 }
 
-/* Host address of remote address va, through the cache. Result: 0 or a status. */
-static inline int remote_host(struct window_hart *wh, const struct view *v, uint64_t va, bool write,
-                              uint8_t **host)
+/* The cache's place for a page of the space, emptied where another page is there. */
+static inline struct remote_page *remote_slot(struct window_hart *wh, const struct view *v,
+                                              uint64_t page)
+{
+    struct remote_page *p = &wh->pages[(page + v->slot) % PAGES];
+    bool known = (p->page == page) & (p->space.epoch == v->space.epoch) &
+                 (p->space.atp == v->space.atp) & (p->space.hgatp == v->space.hgatp) &
+                 (p->space.user == v->space.user);
+
+    if (unlikely(!known))
+        *p = (struct remote_page){.space = v->space, .page = page};
+    return p;
+}
+
+/* Translate and cache the page of va and those after it, n at most. Result: 0 or a status. */
+static __attribute__((noinline)) int remote_walk(struct window_hart *wh, const struct view *v,
+                                                 uint64_t va, bool write, unsigned n)
+{
+    uint8_t *host[RUNS_MAX];
+    int found = wh->env.remote(wh->env.opaque, &v->space, va, write, n, host);
+
+    if (found < 0)
+        return found;
+    count(&wh->counters.translation_misses, (unsigned)found);
+    for (int i = 0; i < found; i++)
+        remote_slot(wh, v, va / PAGE_BYTES + (unsigned)i)->host[write] =
+            host[i] - (i ? 0 : va % PAGE_BYTES);
+    return 0;
+}
+
+/* Host address of remote address va, of which len bytes are to be accessed, through the cache.
+ * Result: 0 or a status. */
+static inline int remote_host(struct window_hart *wh, const struct view *v, uint64_t va,
+                              uint64_t len, bool write, uint8_t **host)
 {
     uint64_t page = va / PAGE_BYTES, off = va % PAGE_BYTES;
-    struct remote_page *p = &wh->pages[(page ^ (v->tag * 0x9e3779b1u >> 12)) % PAGES];
-    bool known = p->tag == v->tag && p->page == page && p->generation == v->generation &&
-                 p->epoch == v->epoch;
-    void *found;
+    struct remote_page *p = remote_slot(wh, v, page);
     int status;
 
-    if (likely(known && p->host[write])) {
+    if (likely(p->host[write])) {
         count(&wh->counters.translation_hits, 1);
-        *host = p->host[write] + off;
-        return 0;
+    } else {
+        status = remote_walk(wh, v, va, write, (unsigned)((off + len - 1) / PAGE_BYTES + 1));
+        if (status)
+            return status;
     }
-    count(&wh->counters.translation_misses, 1);
-    status = wh->env.remote(wh->env.opaque, &v->space, va, write, &found);
-    if (status)
-        return status;
-    if (!known)
-        *p = (struct remote_page){
-            .tag = v->tag, .generation = v->generation, .epoch = v->epoch, .page = page};
-    *host = found;
-    p->host[write] = *host - off;
+    *host = p->host[write] + off;
     return 0;
+}
+
+/* Let the cache entries for remote [va, va + len) come from far caches at the same time. */
+static inline void remote_prefetch(const struct window_hart *wh, const struct view *v, uint64_t va,
+                                   uint64_t len)
+{
+    for (uint64_t page = va / PAGE_BYTES; page <= (va + len - 1) / PAGE_BYTES; page++)
+        __builtin_prefetch(&wh->pages[(page + v->slot) % PAGES]);
 }
 
 /* The runs of remote [va, va + len), up to the first page that does not translate. Result: the
@@ -152,11 +168,11 @@ static int gather_remote(struct window_hart *wh, const struct view *v, uint64_t 
     runs->n = 0;
     runs->len = 0;
     while (runs->len < len) {
-        uint64_t at = va + runs->len;
+        uint64_t at = va + runs->len, left = len - runs->len;
         uint8_t *host;
-        int status = remote_host(wh, v, at, write, &host);
+        int status = remote_host(wh, v, at, left, write, &host);
 
-        if (status || !runs_add(runs, host, min_u64(len - runs->len, PAGE_BYTES - at % PAGE_BYTES)))
+        if (status || !runs_add(runs, host, min_u64(left, PAGE_BYTES - at % PAGE_BYTES)))
             return status;
     }
     return 0;
@@ -170,12 +186,22 @@ static void gather_local(struct window_hart *wh, uint64_t va, uint64_t len, bool
     runs->n = 0;
     runs->len = 0;
     while (runs->len < len) {
-        uint64_t avail;
-        uint8_t *host = wh->env.local(wh->env.opaque, va + runs->len, write, &avail);
+        uint64_t left = len - runs->len, avail;
+        uint8_t *host = wh->env.local(wh->env.opaque, va + runs->len, left, write, &avail);
 
-        if (!host || !runs_add(runs, host, min_u64(len - runs->len, avail)))
+        if (!host || !runs_add(runs, host, min_u64(left, avail)))
             return;
     }
+}
+
+/* End the copy after n bytes. */
+static inline struct window_result moved(struct window_hart *wh, const struct view *v, uint64_t n,
+                                         bool put)
+{
+    atomic_fetch_add_explicit(&v->words[put ? WORD(IGD_BYTES_PUT) : WORD(IGD_BYTES_GOT)], n,
+                              memory_order_relaxed);
+    count(put ? &wh->counters.bytes_put : &wh->counters.bytes_got, n);
+    return view_leave(wh, v, (int64_t)n);
 }
 
 /*
@@ -183,13 +209,14 @@ static void gather_local(struct window_hart *wh, uint64_t va, uint64_t len, bool
  * pages are marked dirty only as far as the copy goes; if neither side translates, the local fault
  * is the one reported (spec, "Translation").
  */
-static struct window_result transfer(struct window_hart *wh, struct view *v, uint64_t remote,
+static struct window_result transfer(struct window_hart *wh, const struct view *v, uint64_t remote,
                                      uint64_t local, uint64_t len, bool put)
 {
     struct runs remote_runs, local_runs;
     uint64_t n;
     int status = 0;
 
+    remote_prefetch(wh, v, remote, len);
     if (put) {
         gather_local(wh, local, len, false, &local_runs);
         if (local_runs.len)
@@ -207,10 +234,27 @@ static struct window_result transfer(struct window_hart *wh, struct view *v, uin
         return view_leave(wh, v, status);
     n = min_u64(remote_runs.len, local_runs.len);
     copy_runs(put ? &remote_runs : &local_runs, put ? &local_runs : &remote_runs, n, wh->bounce);
-    atomic_fetch_add_explicit(&v->words[put ? WORD(IGD_BYTES_PUT) : WORD(IGD_BYTES_GOT)], n,
-                              memory_order_relaxed);
-    count(put ? &wh->counters.bytes_put : &wh->counters.bytes_got, n);
-    return view_leave(wh, v, (int64_t)n);
+    return moved(wh, v, n, put);
+}
+
+/* The same for what lies within one remote page that is cached, and contiguous and congruent on the
+ * local side. Result: false where it does not; nothing is copied then. */
+static inline bool transfer_small(struct window_hart *wh, const struct view *v, uint64_t remote,
+                                  uint64_t local, uint64_t len, bool put)
+{
+    const struct remote_page *p = remote_slot(wh, v, remote / PAGE_BYTES);
+    uint8_t *far = p->host[put], *near;
+    uint64_t avail;
+
+    if (!far || remote % PAGE_BYTES + len > PAGE_BYTES || (remote ^ local) % 8)
+        return false;
+    near = wh->env.local(wh->env.opaque, local, len, !put, &avail);
+    if (!near || avail < len)
+        return false;
+    count(&wh->counters.translation_hits, 1);
+    far += remote % PAGE_BYTES;
+    copy_congruent(put ? far : near, put ? near : far, len);
+    return true;
 }
 
 static inline struct window_result put_or_get(struct window_hart *wh,
@@ -219,21 +263,22 @@ static inline struct window_result put_or_get(struct window_hart *wh,
 {
     enum window_outcome may = permitted(wh, by, NEED_ANY);
     uint64_t len = (uint32_t)rs3, va;
-    struct view *v;
+    struct view v;
     int status;
 
     if (unlikely(may != WINDOW_DONE))
         return trap(may);
     count(put ? &wh->counters.puts : &wh->counters.gets, 1);
-    v = view_enter(wh, (uint32_t)(rs3 >> IG_XFER_HANDLE_SHIFT), domain_of(by));
-    if (unlikely(!v)) {
+    if (unlikely(!view_enter(wh, (uint32_t)(rs3 >> IG_XFER_HANDLE_SHIFT), domain_of(by), &v))) {
         count(&wh->counters.refused[-IG_DENIED], 1);
         return done(IG_DENIED);
     }
-    status = view_check(v, by, put ? IGC_W : IGC_R, remote, len, &va);
+    status = view_check(&v, by, put ? IGC_W : IGC_R, remote, len, &va);
     if (unlikely(status || !len))
-        return view_leave(wh, v, status);
-    return transfer(wh, v, va, local, min_u64(len, IG_MAX_PIECE), put);
+        return view_leave(wh, &v, status);
+    if (len <= PAGE_BYTES && transfer_small(wh, &v, va, local, len, put))
+        return moved(wh, &v, len, put);
+    return transfer(wh, &v, va, local, min_u64(len, IG_MAX_PIECE), put);
 }
 
 struct window_result window_put(struct window_hart *wh, const struct window_caller *by,
@@ -249,7 +294,7 @@ struct window_result window_get(struct window_hart *wh, const struct window_call
 }
 
 /* Add 1 to the bell word at va and tell the interrupt register. Result: 0 or a status. */
-static int ring_bell(struct window_hart *wh, struct view *v, uint64_t va)
+static int ring_bell(struct window_hart *wh, const struct view *v, uint64_t va)
 {
     uint64_t notify_addr = word_read(v->words, IGD_NOTIFY_ADDR);
     uint8_t *host;
@@ -257,9 +302,9 @@ static int ring_bell(struct window_hart *wh, struct view *v, uint64_t va)
 
     if (va % 8)
         return IG_RANGE;
-    status = remote_host(wh, v, va, false, &host);
+    status = remote_host(wh, v, va, 8, false, &host);
     if (!status)
-        status = remote_host(wh, v, va, true, &host);
+        status = remote_host(wh, v, va, 8, true, &host);
     if (status)
         return status;
     atomic_fetch_add_explicit((_Atomic uint64_t *)host, 1, memory_order_release);
@@ -272,18 +317,17 @@ struct window_result window_ring(struct window_hart *wh, const struct window_cal
                                  uint64_t rs1, uint64_t rs2)
 {
     enum window_outcome may = permitted(wh, by, NEED_ANY);
-    struct view *v;
+    struct view v;
     uint64_t va;
     int status;
 
     if (may != WINDOW_DONE)
         return trap(may);
     count(&wh->counters.rings, 1);
-    v = view_enter(wh, (uint32_t)rs2, domain_of(by));
-    if (!v) {
+    if (!view_enter(wh, (uint32_t)rs2, domain_of(by), &v)) {
         count(&wh->counters.refused[-IG_DENIED], 1);
         return done(IG_DENIED);
     }
-    status = view_check(v, by, IGC_W, rs1, 8, &va);
-    return view_leave(wh, v, status ? status : ring_bell(wh, v, va));
+    status = view_check(&v, by, IGC_W, rs1, 8, &va);
+    return view_leave(wh, &v, status ? status : ring_bell(wh, &v, va));
 }

@@ -7,17 +7,18 @@
  * is this local address, where is this remote address, where is this descriptor, and please store
  * this word to an interrupt register. Windows are named by handles, descriptors lie in guest RAM.
  *
- * One struct window_engine per machine holds what harts share: a generation for each window, an
- * epoch for each owner, the locks of the slow instructions. One struct window_hart per hart holds
- * what it keeps to itself: a descriptor cache, a cache of remote translations and its hazard word.
+ * One struct window_engine per machine holds what harts share: an epoch for each owner, the locks of
+ * the slow instructions, and which descriptors are about to change. One struct window_hart per hart
+ * holds what it keeps to itself: a cache of remote translations and its hazard word.
  *
  * Revocation. A copying hart writes into its hazard word which window it is about to use, and only
- * then compares its caches with the window's generation and the owner's epoch. A hart that revokes
- * (drop, free, store, bind, suspend, fence) moves these on first, and then waits until no other
- * hazard word shows a copy that may have begun before. So it waits for bounded copies, never for
- * a guest, and a copy that begins later finds its caches stale and reads the descriptor anew,
- * under the window's lock, which the revoker holds until the descriptor is changed. A hart never
- * waits for itself: one thread may run all harts in turn.
+ * then looks whether the window's descriptor is about to change, reads it, and compares its cache
+ * with the owner's epoch. A hart that revokes (drop, free, store, bind, suspend, fence) takes the
+ * window's lock, says that the descriptor changes and moves the epoch on, and then waits until no
+ * other hazard word shows a copy that may have begun before. So it waits for bounded copies, never
+ * for a guest. A copy that begins later clears its hazard word and waits for the lock, which the
+ * revoker holds until the descriptor is changed. A hart never waits for itself: one thread may run
+ * all harts in turn.
  *
  * Descriptors may hold anything (a hypervisor may be wrong): they decide only who may use which
  * address, and every address goes through the env's translation.
@@ -44,6 +45,7 @@ struct window_space {
     uint64_t hgatp; /* the owner's: 0 = the host (no G-stage), else MODE is Sv39x4, Sv48x4 or
                      * Sv57x4 and PPN is not 0 */
     uint64_t atp;   /* vsatp, or satp of the host, as stored; 0 = Bare (also for PHYS windows) */
+    uint64_t epoch; /* of the owner: what was kept of an earlier walk is good in the same epoch */
     bool user;      /* check first-stage permissions as U, else as S with SUM=0 and MXR=0 */
 };
 
@@ -55,25 +57,27 @@ struct window_space {
 struct window_env {
     void *opaque;
 
-    /* Translate the local address va as a load (write=false) or store of the caller at its
-     * effective privilege, without accessing it. Result: host address of va, with *avail the number
-     * of bytes (>= 1) that follow contiguously and need no further check, for instance to the
-     * page's end; or NULL, with the fault noted by the env, to be raised if the instruction ends
-     * with WINDOW_LOCAL_FAULT (it need not). What is not main memory is an access fault. A TLB
-     * lookup fits here. */
-    void *(*local)(void *opaque, uint64_t va, bool write, uint64_t *avail);
+    /* Translate local addresses from va on, want bytes (at most 64 KiB), as loads (write=false) or
+     * stores of the caller at its effective privilege, without accessing them. Result: host address
+     * of va, with *avail the number of bytes (>= 1; may be more than want) that follow contiguously
+     * and need no further check; or NULL, with the fault noted by the env, to be raised if the
+     * instruction ends with WINDOW_LOCAL_FAULT (it need not). What is not main memory is an access
+     * fault. A TLB lookup fits here. */
+    void *(*local)(void *opaque, uint64_t va, uint64_t want, bool write, uint64_t *avail);
 
-    /* Translate the remote address va of another address space, for reading or writing, with A and
-     * D set as Svadu does and PMP checked as for HS. Result: 0 with *host the address of va,
-     * usable all over its 4 KiB page (PMP too allows all of it) and cached until fenced; or
-     * IG_REMOTE_FAULT (first stage, not main memory, PMP) or IG_NOT_RESIDENT (G-stage). Host
+    /* Translate the remote address va of another address space, and those of the n - 1 pages that
+     * follow its page, for reading or writing, with A and D set as Svadu does and PMP checked as for
+     * HS. Result: how many pages, from the first on, are translated (1 to n, not more than are to
+     * be accessed), with host[i] their host addresses (host[0] is that of va's page), usable all
+     * over each 4 KiB page (PMP too allows all of it) and cached as long as the space's epoch lasts;
+     * or IG_REMOTE_FAULT (first stage, not main memory, PMP) or IG_NOT_RESIDENT (G-stage). Host
      * addresses are congruent to guest addresses modulo 4096, here and in local. */
     int (*remote)(void *opaque, const struct window_space *space, uint64_t va, bool write,
-                  void **host);
+                  unsigned n, uint8_t **host);
 
-    /* Host address of the 128-byte descriptor at physical address pa (a multiple of 128); NULL
-     * where it is not RAM or PMP does not let HS read and write it. */
-    void *(*descriptor)(void *opaque, uint64_t pa);
+    /* Host address of size bytes of descriptors at physical address pa (both are multiples of 128);
+     * NULL where they are not RAM or PMP does not let HS read and write them all. */
+    void *(*descriptor)(void *opaque, uint64_t pa, uint64_t size);
 
     /* Store data, 32 bits, to the interrupt register at physical address pa, as HS would; whatever
      * goes wrong is ignored. Any value of pa may come. */
@@ -98,7 +102,6 @@ struct window_counters {
     uint64_t puts, gets, rings, bytes_put, bytes_got;
     uint64_t local_faults; /* puts and gets that raised a fault of their own context */
     uint64_t refused[7];   /* by status of put, get and ring: [-IG_DENIED] and so on; [0] unused */
-    uint64_t descriptor_hits, descriptor_misses;
     uint64_t translation_hits, translation_misses;
     uint64_t revocations; /* slow instructions and fences that waited out copies */
 };

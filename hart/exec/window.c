@@ -35,7 +35,6 @@ static void tell(struct hart *h, const struct op *op, const struct window_result
         struct window_caller by = hart_window_caller(h);                                           \
         struct window_result result;                                                               \
                                                                                                    \
-        mmu_begin_remote(&h->mmu);                                                                 \
         result = __VA_ARGS__;                                                                      \
         if (unlikely(h->hooks))                                                                    \
             tell(h, op, &result);                                                                  \

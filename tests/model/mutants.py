@@ -6,7 +6,8 @@ usage: mutants.py ROOT COMPILER MODEL_LIBRARY    (ROOT: the source tree)
 
 Each mutant replaces text that stands once in its source; that it stands there is checked, so the list
 follows the engine. The engine, broken, is compiled as one file and linked with the program that is to
-find it out: the comparison with the model (tests/model/hunt.c) or the test of revocation with threads.
+find it out: the comparison with the model (tests/model/hunt.c), the test of revocation with threads, or
+the statements of tests/unit/test_window.c.
 Prints TAP.
 """
 import concurrent.futures
@@ -25,16 +26,20 @@ MUTANTS = {
     'range-wraps': ('model', 'transfer.c', '(offset > v->len || len > v->len - offset)',
                     '(offset + len > v->len)'),
     'key-ignored': ('model', 'engine.h', '(((ctl >> IGC_KEY_SHIFT) & IGC_KEY_MASK) == key)', '1'),
-    'stale-descriptor': ('model', 'transfer.c',
-                         'atomic_load(&wh->engine->generations[index]) == v->generation &&', ''),
-    'stale-by-owner-fence': ('model', 'transfer.c',
-                             ' &&\n                   atomic_load(&wh->engine->epochs[v->epoch_index]) == v->epoch', ''),
-    'stale-page': ('model', 'transfer.c', ' && p->generation == v->generation', ''),
-    'stale-page-by-owner-fence': ('model', 'transfer.c', 'p->epoch == v->epoch', 'true'),
-    'page-of-another-window': ('model', 'transfer.c', 'p->tag == v->tag && ', '',
-                               '(page ^ (v->tag * 0x9e3779b1u >> 12)) % PAGES', 'page % PAGES',
-                               ' && p->generation == v->generation', ''),
-    'write-through-read-page': ('model', 'transfer.c', 'p->host[write] = ', 'p->host[0] = p->host[1] = '),
+    'stale-page': ('model', 'transfer.c', ' & (p->space.epoch == v->space.epoch)', ''),
+    'fence-of-one-window': ('model', 'engine.c', '    epoch_ends(wh->engine, word_read(words', '    (void)(word_read(words'),
+    'fence-of-one-owner': ('model', 'engine.c', '        epoch_ends(wh->engine, domain);', '        ;'),
+    'fence-of-all-owners': ('statements', 'engine.c', '            atomic_fetch_add(&wh->engine->epochs[e], 1);', '            ;'),
+    'page-of-another-space': ('statements', 'transfer.c', '(p->space.atp == v->space.atp) & ', '',
+                              'v->slot = (v->space.atp ^ owner << 20) *', 'v->slot = 0 *'),
+    'page-of-another-guest': ('statements', 'transfer.c', ' & (p->space.hgatp == v->space.hgatp)', '',
+                              'v->slot = (v->space.atp ^ owner << 20) *', 'v->slot = 0 *'),
+    'page-of-a-kernel': ('statements', 'transfer.c', ' &\n                 (p->space.user == v->space.user)', ''),
+    'flush-keeps-pages': ('statements', 'engine.c', 'if (madvise(wh->pages, PAGES * sizeof(*wh->pages), MADV_DONTNEED))',
+                          'if (0)'),
+    'flush-keeps-table': ('model', 'engine.c', '    wh->table = NULL;\n', '',
+                          '        wh->table =\n            wh->env', '        if (!wh->table)\n            wh->table = wh->env'),
+    'write-through-read-page': ('model', 'transfer.c', '->host[write] =\n', '->host[0] = remote_slot(wh, v, va / PAGE_BYTES + (unsigned)i)->host[1] =\n'),
     'asid-is-identity': ('model', 'engine.h', 'atp & ~IGA_ASID_MASK', 'atp'),
     'vmid-is-identity': ('model', 'engine.h', 'uint64_t ppn = by->hgatp & IGA_PPN_MASK;',
                          'uint64_t ppn = by->hgatp & (IGA_PPN_MASK | 1ull << 44);'),
@@ -47,7 +52,7 @@ MUTANTS = {
     'not-zero-based': ('model', 'transfer.c', 'v->ctl & IGC_ZB ? remote :', ''),
     'base-told-to-peer': ('model', 'control.c', 'ctl & IGC_ZB && !owner', '0'),
     'ring-misaligned': ('model', 'transfer.c', 'if (va % 8)', 'if (0)'),
-    'ring-without-right': ('model', 'transfer.c', 'view_check(v, by, IGC_W, rs1', 'view_check(v, by, 0, rs1'),
+    'ring-without-right': ('model', 'transfer.c', 'view_check(&v, by, IGC_W, rs1', 'view_check(&v, by, 0, rs1'),
     'remote-fault-first': ('model', 'transfer.c', 'remote_runs.len ? remote_runs.len : 1, true',
                            'remote_runs.len, true'),
     'ceiling-ignored': ('model', 'control.c', '(flags & IGS_W && !(ctl & IGC_CW))', '0'),
@@ -60,11 +65,11 @@ MUTANTS = {
     'free-keeps-binding': ('model', 'control.c', 'IGC_ALLOC | IGC_SUSPENDED | IGC_BOUND)',
                            'IGC_ALLOC | IGC_SUSPENDED)'),
     'last-byte-left': ('model', 'copy.c', 'if (n >= 1)', 'if (0)'),
-    'copies-not-waited-out': ('threads', 'engine.c', 'wait_out(wh, HAZARD_INDEX_MASK, value, value);', ''),
-    'hazard-not-shown': ('threads', 'transfer.c', 'hazard_set(wh, index, v->epoch_index + 1);', ''),
+    'copies-not-waited-out': ('threads', 'engine.c', '    wait_out(wh, HAZARD_ACTIVE | HAZARD_INDEX_MASK,', '    (void)(HAZARD_INDEX_MASK,'),
+    'hazard-not-shown': ('threads', 'transfer.c', '    hazard_set(wh, index);\n    if', '    if'),
     'hazard-ends-early': ('threads', 'transfer.c', '    copy_runs(put', '    hazard_clear(wh);\n    copy_runs(put'),
-    'owner-fence-waits-not': ('threads', 'engine.c',
-                              'wait_out(wh, HAZARD_EPOCH_MASK, (uint64_t)(e + 1) << HAZARD_EPOCH_SHIFT, 0);', ''),
+    'change-not-seen': ('threads', 'transfer.c', 'if (unlikely(atomic_load(&wh->engine->changing[index])))', 'if (0)'),
+    'owner-fence-waits-not': ('threads', 'engine.c', '    wait_out(wh, HAZARD_ACTIVE, HAZARD_ACTIVE);', ''),
 }
 
 
@@ -97,6 +102,9 @@ def hunt(root, compiler, library, name, folder):
     if MUTANTS[name][0] == 'model':
         finder = [os.path.join(root, 'tests/model/hunt.c'), library]
         command = [program]
+    elif MUTANTS[name][0] == 'statements':
+        finder = [os.path.join(root, 'tests/unit/test_window.c'), library, '-lcmocka']
+        command = [program]
     else:
         finder = [os.path.join(root, 'tests/unit/test_window_threads.c'), '-lcmocka']
         command = [program, '--broken']
@@ -105,8 +113,9 @@ def hunt(root, compiler, library, name, folder):
     if done.returncode:
         return False, done.stderr
     done = subprocess.run(command, capture_output=True, text=True,
-                          env=dict(os.environ, WINDOW_MS='1500'))
-    return done.returncode == 0, done.stdout
+                          env=dict(os.environ, WINDOW_MS='1500', WINDOW_STEPS='1000'))
+    found = done.returncode == 0
+    return found != (MUTANTS[name][0] == 'statements'), done.stdout
 
 
 def main(root, compiler, library):

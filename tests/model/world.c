@@ -146,7 +146,7 @@ bool world_descriptor_ok(const struct world *w, uint64_t pa)
     return page < RAM_PAGES && w->physical[page].kind == KIND_RAM && w->physical[page].writable;
 }
 
-static void *env_local(void *opaque, uint64_t va, bool write, uint64_t *avail)
+static void *env_local(void *opaque, uint64_t va, uint64_t want, bool write, uint64_t *avail)
 {
     const struct world_hart *wh = opaque;
     struct world *w = wh->world;
@@ -163,28 +163,33 @@ static void *env_local(void *opaque, uint64_t va, bool write, uint64_t *avail)
 }
 
 static int env_remote(void *opaque, const struct window_space *space, uint64_t va, bool write,
-                      void **host)
+                      unsigned n, uint8_t **host)
 {
     const struct world_hart *wh = opaque;
-    uint64_t pa;
+    enum fault fault = FAULT_NONE;
+    unsigned found = 0;
 
-    switch (
-        world_translate(wh->world, space->hgatp, space->atp, va, space->user, false, write, &pa)) {
-    case FAULT_NONE:
-        *host = wh->world->ram + (pa - RAM_BASE);
-        return 0;
-    case FAULT_GUEST_PAGE:
-        return IG_NOT_RESIDENT;
-    default:
-        return IG_REMOTE_FAULT;
+    for (; found < n; found++, va = (va / WORLD_PAGE + 1) * WORLD_PAGE) {
+        uint64_t pa;
+
+        fault = world_translate(wh->world, space->hgatp, space->atp, va, space->user, false, write,
+                                &pa);
+        if (fault != FAULT_NONE)
+            break;
+        host[found] = wh->world->ram + (pa - RAM_BASE);
     }
+    if (found)
+        return (int)found;
+    return fault == FAULT_GUEST_PAGE ? IG_NOT_RESIDENT : IG_REMOTE_FAULT;
 }
 
-static void *env_descriptor(void *opaque, uint64_t pa)
+static void *env_descriptor(void *opaque, uint64_t pa, uint64_t size)
 {
     const struct world_hart *wh = opaque;
 
-    return world_descriptor_ok(wh->world, pa) ? wh->world->ram + (pa - RAM_BASE) : NULL;
+    return world_descriptor_ok(wh->world, pa) && (pa - RAM_BASE) % WORLD_PAGE + size <= WORLD_PAGE
+               ? wh->world->ram + (pa - RAM_BASE)
+               : NULL;
 }
 
 static void env_notify(void *opaque, uint64_t pa, uint32_t data)

@@ -734,6 +734,76 @@ static void translations_are_kept_until_fenced(void **state)
     }
 }
 
+static void a_flush_forgets_what_pmp_allowed(void **state)
+{
+    struct machine *m = *state;
+    uint64_t pa = RAM_BASE + (uint64_t)(at(m, OWNER, BASE) - m->w.ram);
+
+    assert_int_equal(get(m, PEER, BASE, LOCAL, 8), 8);
+    m->w.physical[(pa - RAM_BASE) / WORLD_PAGE].kind = KIND_NONE;
+    window_hart_flush(m->harts[PEER]);
+    assert_int_equal(get(m, PEER, BASE, LOCAL, 8), IG_REMOTE_FAULT);
+}
+
+/* Another window of owner for the peer, opened with flags at base; m->handle is left alone. */
+static uint64_t another(struct machine *m, unsigned index, unsigned owner, uint64_t base,
+                        uint64_t flags)
+{
+    uint64_t before = m->handle, handle;
+
+    fill_descriptor(m, index, owner, PEER);
+    m->handle = handle = (uint64_t)rd(window_alloc(ON(m, HOST), index));
+    assert_int_equal(store(m, owner, base, LEN, flags), 0);
+    m->handle = before;
+    return handle;
+}
+
+static int64_t get_by(struct machine *m, uint64_t handle, uint64_t remote)
+{
+    return rd(window_get(ON(m, PEER), remote, LOCAL, handle << IG_XFER_HANDLE_SHIFT | 8));
+}
+
+static void windows_of_two_spaces_share_no_translation(void **state)
+{
+    struct machine *m = *state;
+    uint64_t other;
+
+    who(m, OWNER)->atp = world_atp(OWNER, 1, 1);
+    other = another(m, 5, OWNER, BASE, RW);
+    m->w.domains[OWNER].low[1][(BASE - LOW_VA) / WORLD_PAGE].mapped = false;
+    assert_int_equal(get_by(m, m->handle, BASE), 8);
+    assert_int_equal(get_by(m, other, BASE), IG_REMOTE_FAULT);
+    assert_int_equal(get_by(m, m->handle, BASE), 8);
+}
+
+static void windows_of_two_guests_share_no_translation(void **state)
+{
+    enum { GPA = 2 * WORLD_PAGE };
+    struct machine *m = *state;
+    uint64_t one = another(m, 5, OWNER, GPA, RW | IGS_PHYS);
+    uint64_t other = another(m, 6, STRANGER, GPA, RW | IGS_PHYS);
+
+    m->w.domains[STRANGER].gpages[GPA / WORLD_PAGE].kind = KIND_NONE;
+    for (unsigned i = 0; i < 4; i++) { /* whatever their epochs are */
+        assert_int_equal(get_by(m, one, GPA), 8);
+        assert_int_equal(get_by(m, other, GPA), IG_NOT_RESIDENT);
+        assert_int_equal(rd(window_fence(ON(m, STRANGER), true, 0)), 0);
+    }
+}
+
+static void a_window_as_user_lends_the_kernels_no_translation(void **state)
+{
+    struct machine *m = *state;
+    uint64_t user = another(m, 5, OWNER, BASE, RW | IGS_ASU);
+
+    page_of(m, OWNER, BASE)->user = true;
+    assert_int_equal(get_by(m, user, BASE), 8);
+    assert_int_equal(get_by(m, m->handle, BASE), IG_REMOTE_FAULT);
+    page_of(m, OWNER, BASE + WORLD_PAGE)->user = false;
+    assert_int_equal(get_by(m, m->handle, BASE + WORLD_PAGE), 8);
+    assert_int_equal(get_by(m, user, BASE + WORLD_PAGE), IG_REMOTE_FAULT);
+}
+
 static void only_the_owner_and_the_host_fence_a_window(void **state)
 {
     struct machine *m = *state;
@@ -1128,6 +1198,10 @@ int main(void)
         STATEMENT(a_phys_window_bypasses_the_first_stage),
         STATEMENT(the_host_can_own_and_use_windows),
         STATEMENT(translations_are_kept_until_fenced),
+        STATEMENT(a_flush_forgets_what_pmp_allowed),
+        STATEMENT(windows_of_two_spaces_share_no_translation),
+        STATEMENT(windows_of_two_guests_share_no_translation),
+        STATEMENT(a_window_as_user_lends_the_kernels_no_translation),
         STATEMENT(only_the_owner_and_the_host_fence_a_window),
         STATEMENT(a_ring_adds_1_and_notifies),
         STATEMENT(a_ring_wants_an_aligned_word_in_the_window),

@@ -69,7 +69,7 @@ struct env {
     uint64_t *local;
 };
 
-static void *env_local(void *opaque, uint64_t va, bool write, uint64_t *avail)
+static void *env_local(void *opaque, uint64_t va, uint64_t want, bool write, uint64_t *avail)
 {
     const struct env *e = opaque;
 
@@ -78,15 +78,17 @@ static void *env_local(void *opaque, uint64_t va, bool write, uint64_t *avail)
 }
 
 static int env_remote(void *opaque, const struct window_space *space, uint64_t va, bool write,
-                      void **host)
+                      unsigned n, uint8_t **host)
 {
     const struct env *e = opaque;
+    uint8_t *memory = (uint8_t *)e->m->memory[atomic_load(&e->m->mapped)];
 
-    *host = (uint8_t *)e->m->memory[atomic_load(&e->m->mapped)] + (va - BASE) % WINDOW_BYTES;
-    return 0;
+    for (unsigned i = 0; i < n; i++, va = (va / 4096 + 1) * 4096)
+        host[i] = memory + (va - BASE) % WINDOW_BYTES;
+    return (int)n;
 }
 
-static void *env_descriptor(void *opaque, uint64_t pa)
+static void *env_descriptor(void *opaque, uint64_t pa, uint64_t size)
 {
     const struct env *e = opaque;
 
