@@ -21,6 +21,7 @@ enum {
     WINDOW_LOCKS = 256,  /* window i is under lock i mod this */
     OWNER_EPOCHS = 1024, /* owners share an epoch where their root's hash is the same */
     PAGES = 65536,       /* remote translation cache of a hart: 256 MiB */
+    SPACES = 256,        /* owners' spaces that a hart has names for */
     CACHE_LINE = 64,
 };
 
@@ -62,12 +63,18 @@ struct window_engine {
                                   is about to change, and only the holder of its lock may read it */
 };
 
-/* A remote page as cached: good for the same space in the same epoch. */
-struct remote_page {
+/* A space in one epoch, as the remote pages of it name it. */
+struct named_space {
     struct window_space space;
+    uint64_t name; /* of this hart's; never 0, never used again */
+};
+
+/* A remote page as cached. */
+struct remote_page {
+    uint64_t space;   /* its name */
     uint64_t page;    /* remote address / 4096 */
     uint8_t *host[2]; /* of the page for reading, for writing; NULL: not asked yet */
-} __attribute__((aligned(CACHE_LINE)));
+} __attribute__((aligned(32)));
 
 struct window_hart {
     struct window_engine *engine;
@@ -78,6 +85,8 @@ struct window_hart {
     uint8_t *table; /* host address, where all of it is in reach; else each descriptor is asked for */
     struct window_env env;
     struct remote_page *pages;
+    struct named_space spaces[SPACES];
+    uint64_t names; /* given so far */
     uint8_t *bounce; /* COPY_BOUNCE bytes */
     struct window_counters counters;
 };

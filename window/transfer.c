@@ -16,10 +16,24 @@ struct view {
     descriptor_word *words;
     uint64_t ctl, base, len, peer_atp;
     struct window_space space;
+    uint64_t name; /* of the space */
     uint64_t slot; /* page p of the space is cached at p + slot */
 };
 
-static inline void view_read(const struct window_hart *wh, struct view *v, uint64_t owner)
+/* The name of a space; one that it had before may have been forgotten. */
+static inline uint64_t name_of(struct window_hart *wh, const struct window_space *space)
+{
+    uint64_t hash = (space->atp ^ space->hgatp << 20) * UINT64_C(0x9e3779b97f4a7c15) >> 40;
+    struct named_space *n = &wh->spaces[hash % SPACES];
+    bool same = (n->space.epoch == space->epoch) & (n->space.atp == space->atp) &
+                (n->space.hgatp == space->hgatp) & (n->space.user == space->user);
+
+    if (unlikely(!same || !n->name))
+        *n = (struct named_space){.space = *space, .name = ++wh->names};
+    return n->name;
+}
+
+static inline void view_read(struct window_hart *wh, struct view *v, uint64_t owner)
 {
     descriptor_word *words = v->words;
 
@@ -30,7 +44,8 @@ static inline void view_read(const struct window_hart *wh, struct view *v, uint6
     v->space.atp = v->ctl & IGC_PHYS ? 0 : word_read(words, IGD_OWNER_ATP);
     v->space.user = v->ctl & IGC_ASU;
     v->space.epoch = atomic_load(&wh->engine->epochs[epoch_index(owner & IGA_PPN_MASK)]);
-    v->slot = (v->space.atp ^ owner << 20) * UINT64_C(0x9e3779b97f4a7c15) >> 40;
+    v->name = name_of(wh, &v->space);
+    v->slot = v->name * UINT64_C(0x9e3779b97f4a7c15) >> 40;
 }
 
 /* The descriptor of that window changes: wait until it has. */
@@ -107,12 +122,9 @@ static inline struct remote_page *remote_slot(struct window_hart *wh, const stru
                                               uint64_t page)
 {
     struct remote_page *p = &wh->pages[(page + v->slot) % PAGES];
-    bool known = (p->page == page) & (p->space.epoch == v->space.epoch) &
-                 (p->space.atp == v->space.atp) & (p->space.hgatp == v->space.hgatp) &
-                 (p->space.user == v->space.user);
 
-    if (unlikely(!known))
-        *p = (struct remote_page){.space = v->space, .page = page};
+    if (unlikely((p->page != page) | (p->space != v->name)))
+        *p = (struct remote_page){.space = v->name, .page = page};
     return p;
 }
 
@@ -156,7 +168,9 @@ static inline int remote_host(struct window_hart *wh, const struct view *v, uint
 static inline void remote_prefetch(const struct window_hart *wh, const struct view *v, uint64_t va,
                                    uint64_t len)
 {
-    for (uint64_t page = va / PAGE_BYTES; page <= (va + len - 1) / PAGE_BYTES; page++)
+    enum { A_LINE = CACHE_LINE / sizeof(struct remote_page) };
+
+    for (uint64_t page = va / PAGE_BYTES; page <= (va + len - 1) / PAGE_BYTES; page += A_LINE)
         __builtin_prefetch(&wh->pages[(page + v->slot) % PAGES]);
 }
 
