@@ -15,21 +15,22 @@ enum { PAGE_BYTES = 4096 };
 struct view {
     descriptor_word *words;
     uint64_t ctl, base, len, peer_atp;
-    struct window_space space;
-    uint64_t name; /* of the space */
+    uint64_t name; /* of the owner's space, with its epoch: wh->spaces[name % SPACES] */
     uint64_t slot; /* page p of the space is cached at p + slot */
 };
 
-/* The name of a space; one that it had before may have been forgotten. */
-static inline uint64_t name_of(struct window_hart *wh, const struct window_space *space)
+/* The name of a space in an epoch: a new one where it has none, or has no longer. The names that may
+ * be at one place are congruent modulo SPACES. */
+static inline uint64_t name_of(struct window_hart *wh, uint64_t hgatp, uint64_t atp, uint64_t epoch,
+                               bool user)
 {
-    uint64_t hash = (space->atp ^ space->hgatp << 20) * UINT64_C(0x9e3779b97f4a7c15) >> 40;
-    struct named_space *n = &wh->spaces[hash % SPACES];
-    bool same = (n->space.epoch == space->epoch) & (n->space.atp == space->atp) &
-                (n->space.hgatp == space->hgatp) & (n->space.user == space->user);
+    uint64_t place = ((atp ^ hgatp << 20) * UINT64_C(0x9e3779b97f4a7c15) >> 40) % SPACES;
+    struct named_space *n = &wh->spaces[place];
 
-    if (unlikely(!same || !n->name))
-        *n = (struct named_space){.space = *space, .name = ++wh->names};
+    if (unlikely((n->space.epoch != epoch) | (n->space.atp != atp) | (n->space.hgatp != hgatp) |
+                 (n->space.user != user) | !n->name))
+        *n = (struct named_space){.space = {.hgatp = hgatp, .atp = atp, .epoch = epoch, .user = user},
+                                  .name = ++wh->names * SPACES + place};
     return n->name;
 }
 
@@ -40,11 +41,9 @@ static inline void view_read(struct window_hart *wh, struct view *v, uint64_t ow
     v->base = word_read(words, IGD_BASE);
     v->len = word_read(words, IGD_LEN);
     v->peer_atp = word_read(words, IGD_PEER_ATP);
-    v->space.hgatp = owner;
-    v->space.atp = v->ctl & IGC_PHYS ? 0 : word_read(words, IGD_OWNER_ATP);
-    v->space.user = v->ctl & IGC_ASU;
-    v->space.epoch = atomic_load(&wh->engine->epochs[epoch_index(owner & IGA_PPN_MASK)]);
-    v->name = name_of(wh, &v->space);
+    v->name = name_of(wh, owner, v->ctl & IGC_PHYS ? 0 : word_read(words, IGD_OWNER_ATP),
+                      atomic_load(&wh->engine->epochs[epoch_index(owner & IGA_PPN_MASK)]),
+                      v->ctl & IGC_ASU);
     v->slot = v->name * UINT64_C(0x9e3779b97f4a7c15) >> 40;
 }
 
@@ -133,7 +132,7 @@ static __attribute__((noinline)) int remote_walk(struct window_hart *wh, const s
                                                  uint64_t va, bool write, unsigned n)
 {
     uint8_t *host[RUNS_MAX];
-    int found = wh->env.remote(wh->env.opaque, &v->space, va, write, n, host);
+    int found = wh->env.remote(wh->env.opaque, &wh->spaces[v->name % SPACES].space, va, write, n, host);
 
     if (found < 0)
         return found;
