@@ -55,7 +55,7 @@ static bool interrupted(void)
 #define LOAD(text, address)                                                                        \
     ({                                                                                             \
         uint64_t kept_, other_;                                                                    \
-        __asm__ volatile("mv s1, %2\n\t" text " s0, 0(s1)\n\t" text " a5, 0(s1)\n\t"              \
+        __asm__ volatile("mv s1, %2\n\t" text " s0, 0(s1)\n\t" text " a5, 0(s1)\n\t"               \
                          "mv %0, s0\n\tmv %1, a5"                                                  \
                          : "=&r"(kept_), "=&r"(other_)                                             \
                          : "r"(address)                                                            \
@@ -63,7 +63,7 @@ static bool interrupted(void)
         kept_ == other_ ? kept_ : 0xbad;                                                           \
     })
 #define STORE(text, address, value)                                                                \
-    __asm__ volatile("mv s1, %0\n\tmv s0, %1\n\t" text " s0, 0(s1)"                               \
+    __asm__ volatile("mv s1, %0\n\tmv s0, %1\n\t" text " s0, 0(s1)"                                \
                      :                                                                             \
                      : "r"(address), "r"((uint64_t)(value))                                        \
                      : "s0", "s1", "memory")
@@ -132,7 +132,7 @@ static void test_uart(void)
     for (const char *s = TEXT; *s; s++)
         out(DATA, (uint8_t)*s);
     out(IER, IER_THRE);
-    ok &= (in(IIR) & 0xf) == 2 && (in(IIR) & 0xf) == 1; /* reading it ends it */
+    ok &= (in(IIR)&0xf) == 2 && (in(IIR)&0xf) == 1; /* reading it ends it */
     out(IER, 0);
     out(MCR, LOOP);
     for (unsigned i = 0; i < 10; i++)

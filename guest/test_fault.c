@@ -58,6 +58,57 @@ static void wild_table(struct guest *g)
     __asm__ volatile("sfence.vma" ::: "memory");
 }
 
+/* Neighbours that never end, each busy in its way. */
+
+static void trap_loop(struct guest *g)
+{
+    static const uint32_t UNIMP[1] __attribute__((aligned(4))) = {0xc0001073};
+
+    csr_write(CSR_STVEC, UNIMP);
+    __asm__ volatile("unimp");
+}
+
+static void spin(struct guest *g)
+{
+    for (;;)
+        __asm__ volatile("");
+}
+
+static void calls(struct guest *g)
+{
+    for (;;)
+        sbi_call(SBI_BASE, 0, 0, 0, 0, 0, 0);
+}
+
+static void interrupts(struct guest *g)
+{
+    csr_set(CSR_SIE, 1ull << IRQ_SSI | 1ull << IRQ_STI);
+    csr_set(CSR_SSTATUS, SSTATUS_SIE);
+    for (;;) {
+        sbi_call(SBI_IPI, 0, 1, 0, 0, 0, 0);
+        sbi_call(SBI_TIME, 0, 0, 0, 0, 0, 0);
+    }
+}
+
+static void fences(struct guest *g)
+{
+    for (;;)
+        sbi_call(SBI_RFENCE, SBI_RFENCE_SFENCE_VMA, 0, UINT64_MAX, 0, UINT64_MAX, 0);
+}
+
+static void device_loop(struct guest *g)
+{
+    for (;;)
+        (void)*(volatile uint8_t *)DEVICE;
+}
+
+static void virtual_loop(struct guest *g)
+{
+    this_cpu()->catching = true; /* each is skipped */
+    for (;;)
+        (void)csr_read(CSR_HGATP);
+}
+
 static void fail_shutdown(struct guest *g)
 {
     guest_shutdown(true);
@@ -66,12 +117,25 @@ static void fail_shutdown(struct guest *g)
 static const struct {
     const char *name;
     void (*run)(struct guest *g);
+    bool endless;
 } DEEDS[] = {
-    {"wild-load", wild_load},   {"wild-store", wild_store},
-    {"wild-jump", wild_jump},   {"beyond-ram", beyond_ram},
-    {"no-vector", no_vector},   {"no-vector-virtual", no_vector_virtual},
-    {"wild-table", wild_table}, {"device-amo", device_amo},
-    {"device-jump", device_jump}, {"fail-shutdown", fail_shutdown},
+    {"wild-load", wild_load, false},
+    {"wild-store", wild_store, false},
+    {"wild-jump", wild_jump, false},
+    {"beyond-ram", beyond_ram, false},
+    {"no-vector", no_vector, false},
+    {"no-vector-virtual", no_vector_virtual, false},
+    {"wild-table", wild_table, false},
+    {"device-amo", device_amo, false},
+    {"device-jump", device_jump, false},
+    {"fail-shutdown", fail_shutdown, false},
+    {"trap-loop", trap_loop, true},
+    {"spin", spin, true},
+    {"calls", calls, true},
+    {"interrupts", interrupts, true},
+    {"fences", fences, true},
+    {"device-loop", device_loop, true},
+    {"virtual-loop", virtual_loop, true},
 };
 
 int guest_main(struct guest *g)
@@ -79,6 +143,8 @@ int guest_main(struct guest *g)
     for (unsigned i = 0; i < sizeof(DEEDS) / sizeof(DEEDS[0]); i++)
         if (strcmp(g->bootargs, DEEDS[i].name) == 0) {
             say("about to %s", DEEDS[i].name); /* no newline: the line must not get lost */
+            if (DEEDS[i].endless)
+                say("\n");
             DEEDS[i].run(g);
         }
     say("still here\n");

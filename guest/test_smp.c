@@ -11,6 +11,7 @@
 #define FENCE_ROUNDS 60
 #define FP_ROUNDS 300
 #define OWN_ROUNDS 300
+#define OWN_PAGES 5 /* a vCPU that goes around the harts finds another page at each turn */
 
 static struct smp {
     struct space space;
@@ -185,34 +186,57 @@ static void test_fp(struct guest *g)
     say("@fp %d\n", all_done(g) && !smp.fp_errors);
 }
 
+/* Gives its hart away, in ways that bring it to another one often. */
+static void leave_hart(struct cpu *cpu, uint64_t n)
+{
+    if (n % 2)
+        guest_yield();
+    else
+        guest_sleep(cpu->guest, 20 + 37 * (n + cpu->id) % 150);
+}
+
+/* Map the page of round @n at both addresses, and fence as if no other hart were there. */
+static void remap(struct cpu *cpu, struct space *space, uint64_t *const *pages, const uint64_t *va,
+                  uint64_t n)
+{
+    for (unsigned i = 0; i < 2; i++) {
+        space_map(cpu->guest, space, va[i], (uint64_t)pages[n % OWN_PAGES], PAGE_SIZE, PTE_R);
+        __asm__ volatile("sfence.vma %0, zero" : : "r"(va[i]) : "memory");
+    }
+}
+
 /*
  * Each vCPU changes its own tables, all under one ASID, with no other fence than its own
  * SFENCE.VMA. It must see neither what another vCPU left in the TLB of a hart nor what it left
- * itself before it moved to another hart and back.
+ * itself before it moved to another hart and back. For the first it reads an address that all of
+ * them use, for the second one that nobody else fences.
  */
 static void read_own(struct cpu *cpu)
 {
+    const uint64_t va[2] = {SHARED_VA, SHARED_VA + (1 + cpu->id) * PAGE_SIZE};
     struct space space;
-    uint64_t *pages[2];
+    uint64_t *pages[OWN_PAGES];
 
     while (__atomic_exchange_n(&smp.allocating, 1, __ATOMIC_ACQUIRE))
         guest_yield();
     space_create(cpu->guest, &space, 3);
-    for (unsigned i = 0; i < 2; i++) {
+    for (unsigned i = 0; i < OWN_PAGES; i++) {
         pages[i] = pages_alloc(cpu->guest, 1);
-        *pages[i] = 2 * cpu->id + i;
+        *pages[i] = OWN_PAGES * cpu->id + i;
     }
-    space_map(cpu->guest, &space, SHARED_VA, (uint64_t)pages[0], PAGE_SIZE, PTE_R);
+    remap(cpu, &space, pages, va, 0);
     __atomic_store_n(&smp.allocating, 0, __ATOMIC_RELEASE);
     space_use(&space);
-    for (uint64_t n = 0; n < OWN_ROUNDS; n++) {
-        space_map(cpu->guest, &space, SHARED_VA, (uint64_t)pages[n & 1], PAGE_SIZE, PTE_R);
-        __asm__ volatile("sfence.vma %0, zero" : : "r"(SHARED_VA) : "memory");
-        if (*(volatile uint64_t *)SHARED_VA != 2 * cpu->id + (n & 1))
-            __atomic_fetch_add(&smp.own_errors, 1, __ATOMIC_RELAXED);
-        guest_yield();
-        if (*(volatile uint64_t *)SHARED_VA != 2 * cpu->id + (n & 1))
-            __atomic_fetch_add(&smp.own_errors, 1, __ATOMIC_RELAXED);
+    for (uint64_t n = 0; n < 2 * OWN_ROUNDS; n++) {
+        uint64_t wanted = OWN_PAGES * cpu->id + n / 2 % OWN_PAGES;
+
+        if (n % 2)
+            leave_hart(cpu, n / 2);
+        else
+            remap(cpu, &space, pages, va, n / 2);
+        for (unsigned i = 0; i < 2; i++)
+            if (*(volatile uint64_t *)va[i] != wanted)
+                __atomic_fetch_add(&smp.own_errors, 1, __ATOMIC_RELAXED);
     }
 }
 

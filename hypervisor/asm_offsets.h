@@ -7,5 +7,6 @@
 #define VCPU_HART 256
 #define HART_CURRENT 0
 #define HART_STACK_TOP 8
+#define HART_ID 24
 
 #endif

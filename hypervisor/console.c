@@ -210,7 +210,8 @@ static void fill_queue(struct hv *hv)
     }
 }
 
-/* A guest that does not listen yet finds its input later: drivers clear the FIFO when they start. */
+/* A guest that does not listen yet finds its input later: drivers clear the FIFO when they start.
+ */
 static void hand_out(struct console *con, struct vm *vm, bool asking)
 {
     unsigned taken = 0;

@@ -2,8 +2,8 @@
 /*
  * The console, shared by lines: a guest's characters gather until its newline, and then go out
  * whole behind the guest's name, so that guests that print at once stay readable and a program can
- * sort them. Once somebody types, the unfinished line of the guest that gets the input (a prompt) is
- * shown, too; if another line comes in between it is shown again from its start.
+ * sort them. Once somebody types, the unfinished line of the guest that gets the input (a prompt)
+ * is shown, too; if another line comes in between it is shown again from its start.
  *
  * Input goes to one guest, at first to the first one; Ctrl-] passes it on to the next.
  */

@@ -14,8 +14,8 @@ struct vcpu *vcpu_exit(struct vcpu *v);
 /** trap.S: a trap out of the hypervisor: an expected one from a probe, or the end. */
 void host_trap(void);
 
-/** trap.S: guest vCPU @v cannot go on as it is; its general registers are saved. Returns the vCPU that
- * runs next. @v is NULL when the hart comes to its first. */
+/** trap.S: guest vCPU @v cannot go on as it is; its general registers are saved. Returns the vCPU
+ * that runs next. @v is NULL when the hart comes to its first. */
 struct vcpu *vcpu_left(struct vcpu *v);
 
 /** Read the instruction at sepc through the guest's own tables; false when it cannot be fetched. */

@@ -3,7 +3,7 @@
  * The hypervisor's objects. One struct hv holds everything: harts (the processors that it runs
  * on), guests (struct vm) with their vCPUs and G-stage tables, the windows between guests, the
  * pool of free memory and the console. tp points at the running hart's struct hart, and from there
- * everything is reached; there are no other globals.
+ * everything is reached; there are no other globals but what start.S needs.
  *
  * The hypervisor runs in HS-mode with satp Bare and with interrupts off (sstatus.SIE = 0): it takes
  * interrupts only out of a guest, or waits for them in WFI. So no path here can be interrupted, and
@@ -61,7 +61,7 @@ struct vcpu {
     struct vcpu *next, *prev;
     uint64_t timer; /* the guest's deadline in time units when there is no Sstc */
     uint64_t exits[9];
-    bool external;  /* the PLIC interrupts it; under sched.lock */
+    bool external; /* the PLIC interrupts it; under sched.lock */
 
     /* The VS-level state while the vCPU is not on a hart. */
     uint64_t sepc, sstatus, hstatus, hvip;
@@ -235,5 +235,6 @@ _Static_assert(offsetof(struct vcpu, regs) == VCPU_REGS, "trap.S");
 _Static_assert(offsetof(struct vcpu, hart) == VCPU_HART, "trap.S");
 _Static_assert(offsetof(struct hart, current) == HART_CURRENT, "trap.S");
 _Static_assert(offsetof(struct hart, stack_top) == HART_STACK_TOP, "start.S");
+_Static_assert(offsetof(struct hart, id) == HART_ID, "start.S");
 
 #endif

@@ -17,6 +17,7 @@
 #include "xisthmus.h"
 
 extern char image_start[], image_end[];
+extern struct hart *hart_starting; /* start.S: the one that may come */
 
 void trap_entry(void);
 void secondary_start(void);
@@ -97,6 +98,7 @@ static void start_other_harts(struct hv *hv, const struct hart *self)
 
         if (hart == self)
             continue;
+        __atomic_store_n(&hart_starting, hart, __ATOMIC_SEQ_CST);
         error = firmware_start_hart(hart->id, (uint64_t)secondary_start, (uint64_t)hart);
         if (error) {
             console_log(hv, "hart %lu does not start: SBI error %ld", hart->id, error);

@@ -17,7 +17,7 @@ struct vm;
 
 /** Bits of the masks are sources. */
 struct plic {
-    uint32_t level;   /* the sources' lines */
+    uint32_t level; /* the sources' lines */
     uint32_t pending;
     uint32_t claimed; /* claimed and not completed: the gateway is shut */
     uint32_t priority[PLIC_SOURCES];

@@ -170,12 +170,13 @@ static bool sbi_hsm(struct vcpu *v, struct sbiret *ret)
             ret->value = STATUS[sched_state(&vm->vcpus[arg(v, 0)])];
         return true;
     case SBI_HSM_SUSPEND:
-        if (arg(v, 0) != 0) { /* only the default retentive suspend */
-            ret->error = SBI_ERR_NOT_SUPPORTED;
-            return true;
+        if ((uint32_t)arg(v, 0) == SBI_HSM_RETENTIVE) {
+            v->park = PARK_WAIT;
+            return false;
         }
-        v->park = PARK_WAIT;
-        return false;
+        ret->error = (uint32_t)arg(v, 0) == SBI_HSM_NON_RETENTIVE ? SBI_ERR_NOT_SUPPORTED
+                                                                  : SBI_ERR_INVALID_PARAM;
+        return true;
     default:
         ret->error = SBI_ERR_NOT_SUPPORTED;
         return true;
@@ -194,13 +195,19 @@ static bool stop_guest(struct vcpu *v, bool restart, bool failed)
 
 static bool sbi_srst(struct vcpu *v, struct sbiret *ret)
 {
-    if (arg(v, 6) != 0) {
+    uint32_t type = (uint32_t)arg(v, 0), reason = (uint32_t)arg(v, 1);
+
+    if (arg(v, 6) != 0 || type >= SBI_SRST_OF_VENDORS) {
         ret->error = SBI_ERR_NOT_SUPPORTED;
         return true;
     }
-    switch (arg(v, 0)) {
+    if (reason > SBI_SRST_FAILURE && reason < SBI_SRST_REASON_OF_OTHERS) {
+        ret->error = SBI_ERR_INVALID_PARAM;
+        return true;
+    }
+    switch (type) {
     case SBI_SRST_SHUTDOWN:
-        return stop_guest(v, false, arg(v, 1) != 0);
+        return stop_guest(v, false, reason != 0);
     case SBI_SRST_COLD_REBOOT:
     case SBI_SRST_WARM_REBOOT:
         return stop_guest(v, true, false);

@@ -2,7 +2,8 @@
 /*
  * Entry from the firmware. The first hart arrives at _start with a0 = hartid and a1 = device tree;
  * the header before its code makes the flat binary a Linux "Image" for loaders that look for one.
- * Other harts arrive at secondary_start by SBI HSM with a1 = their struct hart.
+ * Other harts arrive at secondary_start by SBI HSM with a1 = their struct hart; or at _start as well:
+ * OpenSBI up to 1.2 tells a hart to start before it tells it where.
  */
 #include "asm_offsets.h"
 #include "csr.h"
@@ -23,6 +24,10 @@ _start:
     .word 0
 
 boot:
+    la t0, boot_taken
+    li t1, 1
+    amoswap.w.aqrl t1, t1, (t0)
+    bnez t1, another
     csrw CSR_SIE, zero
     csrw CSR_SATP, zero
     la t0, bss_start
@@ -39,6 +44,16 @@ boot:
     call hv_main
     j .
 
+/* Not the first: only the hart that is being started may come. */
+another:
+    la t0, hart_starting
+1:  ld a1, (t0)
+    beqz a1, 1b
+    fence
+    ld t1, HART_ID(a1)
+    bne t1, a0, 1b
+    /* fall through */
+
     .globl secondary_start
 secondary_start:
     csrw CSR_SIE, zero
@@ -51,3 +66,12 @@ secondary_start:
     mv a0, tp
     call hart_main
     j .
+
+/* Not in .bss, which the first hart clears. */
+    .section .data
+    .balign 8
+    .globl hart_starting
+hart_starting:
+    .dword 0
+boot_taken:
+    .word 0

@@ -34,6 +34,8 @@
 #define SBI_HSM_STOP 1
 #define SBI_HSM_STATUS 2
 #define SBI_HSM_SUSPEND 3
+#define SBI_HSM_RETENTIVE 0 /* the default suspends */
+#define SBI_HSM_NON_RETENTIVE 0x80000000
 #define SBI_HSM_STARTED 0
 #define SBI_HSM_STOPPED 1
 #define SBI_HSM_START_PENDING 2
@@ -42,7 +44,9 @@
 #define SBI_SRST_SHUTDOWN 0
 #define SBI_SRST_COLD_REBOOT 1
 #define SBI_SRST_WARM_REBOOT 2
-#define SBI_SRST_FAILURE 1 /* reason: system failure */
+#define SBI_SRST_OF_VENDORS 0xF0000000
+#define SBI_SRST_FAILURE 1                   /* reason: system failure */
+#define SBI_SRST_REASON_OF_OTHERS 0xE0000000 /* of SBI implementations, vendors and platforms */
 
 #define SBI_OK 0
 #define SBI_ERR_FAILED (-1)

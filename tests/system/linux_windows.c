@@ -2,8 +2,8 @@
 /*
  * What /dev/isthmus promises, from both ends: `linux_windows owner` in one guest, `linux_windows
  * peer` in the other, with two windows between them. Through the first one, which stays open, the
- * peer tells the owner what to do to the memory under the second one, and then looks what it can get.
- * Prints a line a case: "@ok NAME" or "@bad NAME what came instead".
+ * peer tells the owner what to do to the memory under the second one, and then looks what it can
+ * get. Prints a line a case: "@ok NAME" or "@bad NAME what came instead".
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -37,7 +37,20 @@ struct control {
     uint64_t result;
 };
 
-enum deed { CLOSE, OPEN, UNMAP, PROTECT, DISCARD, PAGE_OUT, FORK, KILL, EXEC, NO_CHILD, OWNERS_ERRORS, END };
+enum deed {
+    CLOSE,
+    OPEN,
+    UNMAP,
+    PROTECT,
+    DISCARD,
+    PAGE_OUT,
+    FORK,
+    KILL,
+    EXEC,
+    NO_CHILD,
+    OWNERS_ERRORS,
+    END
+};
 
 static int device;
 static struct isthmus_window control_window, trial_window;

@@ -9,6 +9,7 @@ ended well, 1 when not, 124 on a timeout.
 import argparse
 import os
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -99,6 +100,7 @@ def pump(process, out, deadline):
     """Passes the console on. OpenSBI's failing power-off leaves QEMU's exit status at 0, so the
     hypervisor's last line decides."""
     timer = threading.Timer(deadline, process.kill)
+    timer.daemon = True
     timer.start()
     last = b""
     for line in process.stdout:
@@ -150,4 +152,5 @@ def parser():
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143)) # and QEMU with it
     sys.exit(run(parser().parse_args(), sys.stdout.buffer))
