@@ -58,6 +58,13 @@ static void wild_table(struct guest *g)
     __asm__ volatile("sfence.vma" ::: "memory");
 }
 
+/* Touches all of its memory. */
+static void hog(struct guest *g)
+{
+    for (uint64_t at = MEGAPAGE_SIZE; at < g->ram_size; at += PAGE_SIZE)
+        (void)*(volatile uint8_t *)(g->ram_base + at);
+}
+
 /* Neighbours that never end, each busy in its way. */
 
 static void trap_loop(struct guest *g)
@@ -128,6 +135,7 @@ static const struct {
     {"wild-table", wild_table, false},
     {"device-amo", device_amo, false},
     {"device-jump", device_jump, false},
+    {"hog", hog, false},
     {"fail-shutdown", fail_shutdown, false},
     {"trap-loop", trap_loop, true},
     {"spin", spin, true},

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The hypervisor's SBI: what it answers to wrong arguments, that it leaves the registers alone, and
- * that calls at random do it no harm. One vCPU, and one window of which it is owner and peer.
+ * that calls at random do it no harm; and the registers and instructions that it withholds. One
+ * vCPU, and one window of which it is owner and peer.
  */
 #include "csr.h"
 #include "demo.h"
 #include "isthmus_sbi.h"
+#include "xisthmus.h"
 #include "sbi.h"
 
+#define USER_VA 0x10000000ull
 #define RANDOM_CALLS 30000
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -175,12 +178,46 @@ static void test_random_calls(struct guest *g)
     say("@random %d\n", answered > RANDOM_CALLS / 2);
 }
 
+/* Registers of the hypervisor, and those that it does not keep for each guest. */
+#define WITHHELD(X)                                                                                \
+    X(CSR_VSSTATUS)                                                                                \
+    X(CSR_HSTATUS) X(CSR_HGATP) X(CSR_HVIP) X(CSR_HIWT) X(CSR_SSTATEEN0) X(CSR_SISELECT)           \
+        X(CSR_SIREG) X(CSR_STOPEI) X(CSR_STOPI)
+
+USER_CODE static void user_wfi(uint64_t argument)
+{
+    __asm__ volatile("wfi\n\tmv a0, zero\n\tmv a7, zero\n\tecall");
+}
+
+static void test_withheld(struct guest *g, struct space *space)
+{
+    uint64_t entry = USER_VA + ((uint64_t)user_wfi - (uint64_t)user_start);
+    bool ok = true;
+    int64_t left;
+
+#define TRY(csr)                                                                                   \
+    if (catch_trap((void)csr_read(csr)) || this_cpu()->caught_cause != CAUSE_ILLEGAL) {            \
+        say(#csr " can be read\n");                                                                \
+        ok = false;                                                                                \
+    }
+    WITHHELD(TRY)
+#undef TRY
+    space_map(g, space, USER_VA, (uint64_t)user_start, (uint64_t)(user_end - user_start),
+              PTE_R | PTE_X | PTE_U);
+    space_use(space);
+    left = user_run(entry, 0, 0);
+    if (left != -CAUSE_ILLEGAL)
+        say("WFI in user mode: %ld\n", left);
+    say("@withheld %d\n", ok && left == -CAUSE_ILLEGAL);
+}
+
 int guest_main(struct guest *g)
 {
     struct space space;
 
     space_create(g, &space, 3);
     space_use(&space);
+    test_withheld(g, &space);
     test_answers();
     test_registers();
     test_random_calls(g);

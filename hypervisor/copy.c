@@ -32,8 +32,7 @@ static void store_ctl(struct desc *d, uint64_t ctl)
     __atomic_store_n(&d->ctl, ctl, __ATOMIC_SEQ_CST);
 }
 
-/* Waits until no copy that saw an earlier ctl is in flight. */
-static void wait_for_users(struct window *win)
+void copy_wait(const struct window *win)
 {
     while (__atomic_load_n(&win->users, __ATOMIC_SEQ_CST))
         ;
@@ -56,7 +55,6 @@ void copy_free(struct hv *hv, unsigned index)
     struct desc *d = &hv->table[index];
 
     store_ctl(d, load_ctl(d) & ((uint64_t)IGC_KEY_MASK << IGC_KEY_SHIFT));
-    wait_for_users(&hv->windows[index]);
 }
 
 /* The window that @handle names, or NULL. */
@@ -249,7 +247,7 @@ int64_t copy_ring(struct vcpu *v, bool user, uint64_t remote, uint32_t handle)
 static void close_window(struct window *win, struct desc *d)
 {
     store_ctl(d, load_ctl(d) & ~(IGC_OPEN | IGC_R | IGC_W | IGC_PHYS | IGC_ASU | IGC_ZB));
-    wait_for_users(win);
+    copy_wait(win);
     d->base = d->len = d->owner_atp = 0;
 }
 
@@ -318,7 +316,7 @@ int64_t copy_bind(struct vcpu *v, uint32_t handle, uint64_t bind)
         uint64_t ctl = load_ctl(d) & ~IGC_BOUND;
 
         store_ctl(d, ctl);
-        wait_for_users(win);
+        copy_wait(win);
         d->peer_atp = bind ? csr_read(CSR_VSATP) : 0;
         store_ctl(d, ctl | (bind ? IGC_BOUND : 0));
     }

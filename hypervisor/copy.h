@@ -13,9 +13,12 @@
 
 #include "hv.h"
 
-/** The host's side: ig.alloc and ig.free. copy_alloc() returns the handle. */
+/** The host's side: ig.alloc, whose result is the handle, and ig.free less its wait. */
 uint32_t copy_alloc(struct hv *hv, unsigned index);
 void copy_free(struct hv *hv, unsigned index);
+
+/** Wait until nobody works on the window in software who saw an earlier state of its descriptor. */
+void copy_wait(const struct window *win);
 
 /** A local fault, for the caller to raise in the guest. */
 struct copy_fault {

@@ -13,6 +13,7 @@
 #include "walk.h"
 
 #define WFI 0x10500073u
+#define WRS_NTO 0x00D00073u
 /* Pseudoinstructions in htinst: the walk of the guest's own tables faulted. */
 #define HTINST_TABLE_READ 0x3000u
 #define HTINST_TABLE_WRITE 0x20u
@@ -118,13 +119,18 @@ static bool on_virtual_instruction(struct vcpu *v)
 
     if (!insn && !guest_fetch(v, &insn))
         insn = 0;
-    if (insn == WFI) {
+    if (insn == WFI && csr_read(CSR_SSTATUS) & SSTATUS_SPP) {
         v->exits[ISTHMUS_EXITS_WFI]++;
         csr_write(CSR_SEPC, csr_read(CSR_SEPC) + 4);
         v->park = PARK_WAIT;
         return false;
     }
     v->exits[ISTHMUS_EXITS_VIRTUAL]++;
+    if (insn == WRS_NTO) { /* it may end at any time */
+        csr_write(CSR_SEPC, csr_read(CSR_SEPC) + 4);
+        v->park = PARK_READY;
+        return !sched_others_ready(v->vm->hv);
+    }
     if (!csr_read(CSR_VSTVEC)) {
         guest_misbehaved(v, "virtual instruction before it set a trap vector", NEVER);
         return false;

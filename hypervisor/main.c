@@ -29,7 +29,9 @@ _Noreturn void hart_main(struct hart *hart);
 #define DELEGATED_EXCEPTIONS 0xB1FFull
 #define DELEGATED_INTERRUPTS (1ull << IRQ_VSSI | 1ull << IRQ_VSTI | 1ull << IRQ_VSEI)
 #define GUEST_COUNTERS 7 /* cycle, time, instret */
-#define MSTATEEN_ALL UINT64_MAX
+/* hstateen0: senvcfg, which each vCPU has. Not sstateen0 and the AIA's registers, which none has.
+ */
+#define GUEST_STATE (1ull << 62)
 
 /* What this machine has, by asking its registers. */
 static void find_features(struct hv *hv)
@@ -72,7 +74,12 @@ static void set_up_hart(struct hart *hart)
     csr_write(CSR_HVIP, 0);
     if (hv->henvcfg)
         csr_write(CSR_HENVCFG, hv->henvcfg);
-    (void)probe(csr_write(CSR_HSTATEEN0, MSTATEEN_ALL));
+    (void)probe({
+        csr_write(CSR_HSTATEEN0, GUEST_STATE);
+        csr_write(CSR_HSTATEEN1, 0);
+        csr_write(CSR_HSTATEEN2, 0);
+        csr_write(CSR_HSTATEEN3, 0);
+    });
     windows_enable(hv);
     csr_write(CSR_SIE, 1ull << IRQ_SSI | 1ull << IRQ_STI);
     hart->started = true;

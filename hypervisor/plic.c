@@ -48,6 +48,8 @@ static void update(struct vm *vm)
 void plic_reset(struct vm *vm)
 {
     memset(&vm->plic, 0, sizeof(vm->plic));
+    for (unsigned i = 0; i < vm->vcpu_count; i++)
+        sched_external(&vm->vcpus[i], false);
 }
 
 void plic_set(struct vm *vm, unsigned source, bool level)

@@ -80,6 +80,7 @@ static void end(struct hv *hv, unsigned index)
         ig_free(win->handle);
     else
         copy_free(hv, index);
+    copy_wait(win); /* RESIDENT works on the owner's tables in software */
     win->allocated = false;
 }
 

@@ -20,7 +20,7 @@ SOURCE = os.path.join(HERE, "..", "..")
 QEMU_NAMES = ("qemu-system-riscv64",)
 # What the manuals let a machine leave out, but for Sv48, in which a demo's guest runs.
 LEAST = ("rv64gch,sv=48,htinst=zero,vmidlen=0,asidlen=0,-svadu,-sstc,-svinval,-svnapot,-svpbmt,"
-         "-smstateen,-zicbom,-zicboz,-zihpm")
+         "-smstateen,-ssstateen,-zicbom,-zicboz,-zihpm")
 
 
 class Run:
@@ -132,6 +132,18 @@ def smp(machine, guest, harts, more=()):
     return wrong, r
 
 
+def late_hart(machine, guest, harts):
+    """Firmware that starts a hart at _start again, as OpenSBI up to 1.2 does now and then."""
+    wrong = []
+    bios = os.path.join(os.path.dirname(guest("")), "..", "tests", "system", "late_hart.elf")
+    r = machine.run(harts, [f"{guest('test_hello')},name={n},memory=4M" for n in "ab"],
+                    more=["--bios", bios])
+    expect(r.status == 0, f"exit status {r.status}", wrong)
+    expect(len(re.findall("^hypervisor: 2 harts, ", r.text, re.M)) == 1, "its first line", wrong)
+    expect(r.said("a", "^hello 2") and r.said("b", "^hello 2"), "the guests", wrong)
+    return wrong, r
+
+
 def migration(machine, guest, harts):
     """The same where vCPUs change harts at the same points each time: a hart's fence that is missing
     shows in every run."""
@@ -164,6 +176,17 @@ def faults(machine, guest, harts):
         expect(r.said(name, f"about to {name}$"), f"{name} lost its last words", wrong)
         expect(r.said("", f"guest {name} stopped: vCPU 0: .*{line}"), f"{name} not named", wrong)
     expect(r.said("", "guest fail-shutdown shuts down and reports a failure"), "shutdown", wrong)
+    expect(r.said("good", "^hello 2 from good"), "the good guest did not finish", wrong)
+    return wrong, r
+
+
+def overcommit(machine, guest, harts):
+    """A guest that asks for more memory than there is ends by that, and it goes to those that stay."""
+    wrong = []
+    r = machine.run(harts, [f"{guest('test_hello')},name=good,memory=4M",
+                            f"{guest('test_fault')},name=hog,append=hog,memory=4G"])
+    expect(r.status == 1, f"exit status {r.status}", wrong)
+    expect(r.said("", r"guest hog stopped: vCPU 0: no memory left at gpa 0x\w+ "), "hog", wrong)
     expect(r.said("good", "^hello 2 from good"), "the good guest did not finish", wrong)
     return wrong, r
 
@@ -226,7 +249,7 @@ def sbi(machine, guest, harts):
     r = machine.run(harts, [f"{guest('test_sbi')},name=sbi,memory=16M",
                             f"{guest('test_hello')},name=good,memory=16M"], ["sbi:sbi,rw,64K,user"])
     expect(r.status == 0, f"exit status {r.status}", wrong)
-    for key in ("answers", "registers", "random"):
+    for key in ("answers", "registers", "random", "withheld"):
         expect(r.values("sbi", key) == ["1"], key, wrong)
     expect(r.said("good", "^hello 2 from good"), "the good guest did not finish", wrong)
     return wrong, r
@@ -316,7 +339,7 @@ def image_formats(machine, guest, harts):
 
 CASES = [(f"{case.__name__}, {harts} harts", case, harts)
          for case, counts in ((demo, (1, 3)), (restart, (1, 2)), (smp, (1, 3)), (faults, (2,)),
-                              (bad_images, (2,)), (image_formats, (1,)), (devices, (1, 2)), (sbi, (2,)),
+                              (bad_images, (2,)), (overcommit, (2,)), (image_formats, (1,)), (devices, (1, 2)), (sbi, (2,)),
                               (neighbours, (1, 2)),
                               (ring, (2,)), (hammer, (1, 3)), (windows, (1, 2)))
          for harts in counts]
@@ -352,6 +375,7 @@ def cases(machine):
     if machine.name == "isthmus":
         yield "example, 1 harts", example, 1
         yield "migration, 3 harts", migration, 3
+        yield "late_hart, 2 harts", late_hart, 2
     if machine.name == "qemu":
         yield "bad_configurations, 1 harts", bad_configurations, 1
 
