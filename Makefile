@@ -5,6 +5,8 @@ JOBS ?= $(shell nproc)
 NINJA = ninja -j$(JOBS)
 # Words handed to the test runner, such as names of tests: make test T='isa cosim'.
 T ?=
+# LONG=--long has asan and tsan make the long runs.
+LONG ?=
 
 .PHONY: all help setup configure demo test test-long bench fuzz asan tsan coverage install clean
 all: configure
@@ -50,14 +52,14 @@ asan: setup
 	@[ -f build-asan/build.ninja ] || meson setup build-asan -Db_sanitize=address,undefined \
 	    -Dbuildtype=debugoptimized
 	@$(NINJA) -C build-asan
-	@python3 tests/run.py --build build-asan $(T)
+	@python3 tests/run.py $(LONG) --build build-asan $(T)
 
 ## make tsan       the tests under ThreadSanitizer
 tsan: setup
 	@[ -f build-tsan/build.ninja ] || meson setup build-tsan -Db_sanitize=thread \
 	    -Dbuildtype=debugoptimized
 	@$(NINJA) -C build-tsan
-	@python3 tests/run.py --build build-tsan $(T)
+	@python3 tests/run.py $(LONG) --build build-tsan $(T)
 
 ## make coverage   run the tests on an instrumented build and print the lines not covered
 coverage: setup
