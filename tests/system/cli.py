@@ -411,6 +411,15 @@ def the_demo_s_numbers_are_true(b):
     assert b"100001, identical" in table and b"All as it should be." in table, table
 
 
+@case
+def the_demo_sends_an_empty_file(b):
+    result = b.run("demo", "--file", b.write("empty", b""), "--json", timeout=100)
+    expect(result, 0)
+    told = json.loads(result.stdout)
+    assert told["bytes"] == 0 and told["verified"] is True
+    assert told["sha256"] == hashlib.sha256(b"").hexdigest()
+
+
 # --- The terminal ---
 
 def on_terminal(b, program, keys, number=None):
