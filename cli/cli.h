@@ -54,7 +54,8 @@ bool parse_size(const char *text, uint64_t *bytes);
 bool parse_number(const char *text, uint64_t min, uint64_t max, uint64_t *value);
 
 /* The path of a data file of isthmus, name relative to the build tree ("hypervisor/x.elf"): in
- * $ISTHMUS_DATADIR, beside the program, or where it is installed (there without the folder).
+ * $ISTHMUS_DATADIR, beside the program, or where it is installed (there without the folder, also
+ * where the installed tree was moved as a whole).
  * Result: malloc'ed, or NULL after complaining. */
 char *find_data(const char *name);
 

@@ -40,12 +40,14 @@ char *find_data(const char *name)
 {
     const char *base = strrchr(name, '/') ? strrchr(name, '/') + 1 : name;
     const char *env = getenv("ISTHMUS_DATADIR");
-    char dir[PATH_MAX], *path = NULL;
+    char dir[PATH_MAX - 32], installed[PATH_MAX], *path = NULL;
 
     if (env && !(path = readable(env, name)))
         path = readable(env, base);
-    if (!path && program_folder(dir, sizeof(dir)))
-        path = readable(dir, name);
+    if (!path && program_folder(dir, sizeof(dir)) && !(path = readable(dir, name))) {
+        snprintf(installed, sizeof(installed), "%s/../share/isthmus", dir); /* moved as a whole */
+        path = readable(installed, base);
+    }
     if (!path)
         path = readable(ISTHMUS_DATADIR, base);
     if (!path)
