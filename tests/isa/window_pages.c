@@ -180,7 +180,7 @@ TEST(scattered_pages_in_every_pair_of_modes)
 
 /* What may be wrong with a page, and what follows: of the peer's, the exception of a get and a put
  * (0: none); of the owner's, the status. */
-enum fault { FINE, NOT_MAPPED, NO_GUEST_PAGE, READ_ONLY, READ_ONLY_GUEST, USER, NO_A, NAPOT, FAULTS };
+enum fault { FINE, NOT_MAPPED, NO_GUEST_PAGE, READ_ONLY, READ_ONLY_GUEST, USER, NO_A, NO_D, NAPOT, FAULTS };
 static const struct {
     u8 local_get, local_put;
     signed char remote_get, remote_put;
@@ -191,6 +191,7 @@ static const struct {
     [READ_ONLY_GUEST] = {STORE_GUEST_PAGE, 0, 0, IG_NOT_RESIDENT},
     [USER] = {STORE_PAGE, LOAD_PAGE, IG_REMOTE_FAULT, IG_REMOTE_FAULT},
     [NO_A] = {STORE_PAGE, LOAD_PAGE, 0, 0}, /* Svade here; Svadu there */
+    [NO_D] = {STORE_PAGE, 0, 0, 0},
     [NAPOT] = {STORE_PAGE, LOAD_PAGE, IG_REMOTE_FAULT, IG_REMOTE_FAULT},
 };
 
@@ -218,6 +219,9 @@ static void spoil(struct side *s, u64 page, enum fault fault)
     case NO_A:
         *pte &= ~(PTE_A | PTE_D);
         break;
+    case NO_D:
+        *pte &= ~PTE_D;
+        break;
     case NAPOT: /* in no range of 64 KiB: a reserved encoding, unless PPN[3:0] happens to be 8 */
         *pte |= PTE_N | 1UL << 10;
         break;
@@ -229,12 +233,12 @@ static void spoil(struct side *s, u64 page, enum fault fault)
 TEST(a_piece_ends_before_the_page_that_does_not_do)
 {
     csr_write(MENVCFG, 0);
-    for (u64 round = 0; round < 120; round++) {
+    for (u64 round = 0; round < 300; round++) {
         enum fault local_fault, remote_fault;
         u64 local_page, remote_page, far, near, len, n, to_local, to_remote;
         int is_put, local, remote;
 
-        seed = round;
+        seed = round * 77777777;
         note("round", round);
         forget_tables();
         scatter(&owner, modes[below(3)], modes[below(3)]);
