@@ -30,7 +30,7 @@ _isthmus()
         COMPREPLY=($(compgen -W 'user tap,ifname= none' -- "$cur"))
         return
         ;;
-    --console)
+    --console | --virtio-console)
         if [[ $cur == file:* ]]; then
             cur=${cur#file:}
             _filedir

@@ -121,12 +121,25 @@ static int take_aia_guests(void *target, const char *value)
     return 0;
 }
 
+static bool is_console(const char *value)
+{
+    return !strcmp(value, "stdio") || !strcmp(value, "none") ||
+           (!strncmp(value, "file:", 5) && value[5]);
+}
+
 static int take_console(void *target, const char *value)
 {
-    if (strcmp(value, "stdio") && strcmp(value, "none") &&
-        (strncmp(value, "file:", 5) || !value[5]))
+    if (!is_console(value))
         return usage("--console", value, "stdio, file:PATH or none");
     ((struct run *)target)->config.console = value;
+    return 0;
+}
+
+static int take_virtio_console(void *target, const char *value)
+{
+    if (!is_console(value))
+        return usage("--virtio-console", value, "stdio, file:PATH or none");
+    ((struct run *)target)->config.virtio_console = strcmp(value, "none") ? value : NULL;
     return 0;
 }
 
@@ -476,6 +489,10 @@ static const struct option_row options[] = {
      take_share},
     {"--console", "WHERE", "the guest's serial console: stdio, file:PATH or none (stdio)",
      take_console},
+    {"--virtio-console", "WHERE",
+     "a virtio console, the guest's hvc0: stdio, file:PATH or none (none); with\n"
+     "                               stdio the serial console is none",
+     take_virtio_console},
     {"--deterministic", NULL, "the same run every time: harts take turns, time from instructions",
      take_deterministic},
     {"--interpreter", NULL, "do not translate hot code to the host's instructions",
@@ -604,6 +621,10 @@ static int run(struct run *r)
             return EXIT_FAILED;
         r->config.hypervisor = hypervisor;
     }
+    if (!r->config.console)
+        r->config.console = r->config.virtio_console && !strcmp(r->config.virtio_console, "stdio")
+                                ? "none"
+                                : "stdio";
     m = isthmus_new(&r->config, &err);
     free(hypervisor);
     if (!m)
@@ -632,7 +653,6 @@ int cmd_run(int argc, char **argv)
     }
     r->config = (struct isthmus_config){
         .abi = ISTHMUS_ABI,
-        .console = "stdio",
         .guests = r->guests,
         .windows = r->windows,
         .disks = r->disks,

@@ -187,6 +187,11 @@ size_t chardev_room(struct chardev *c)
     return room;
 }
 
+bool chardev_has_input(struct chardev *c)
+{
+    return chardev_room(c) < CHARDEV_IN;
+}
+
 int chardev_take(struct chardev *c)
 {
     int value = -1;

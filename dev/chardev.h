@@ -69,6 +69,8 @@ size_t chardev_input(struct chardev *c, const void *bytes, size_t n);
 size_t chardev_room(struct chardev *c);
 /* Read in_fd, of which poll said that it is readable. At its end in_fd becomes -1. */
 void chardev_readable(struct chardev *c);
+/* True where the guest has input to take. */
+bool chardev_has_input(struct chardev *c);
 /* Take the next character or CHARDEV_BREAK; -1: none. */
 int chardev_take(struct chardev *c);
 

@@ -30,7 +30,7 @@ extern "C" {
 #pragma GCC visibility push(default)
 
 /* Version of this interface. It is raised when a program built against an older one would break. */
-#define ISTHMUS_ABI 2
+#define ISTHMUS_ABI 3
 
 enum { ISTHMUS_HARTS_MAX = 64, ISTHMUS_VCPUS_MAX = 8, ISTHMUS_GUESTS_MAX = 256 };
 enum { ISTHMUS_AIA_GUESTS_MAX = 7 }; /* guest interrupt files a hart */
@@ -126,6 +126,8 @@ struct isthmus_config {
                              * NULL: "none" */
     uint32_t aia_guests;    /* guest interrupt files a hart, 0 to 7; with "aplic-imsic" */
     const char *console;    /* "stdio", "file:PATH" or "none"; NULL: "none" */
+    const char *virtio_console; /* the same for a virtio console, the guest's hvc0. Not both of them
+                                 * are stdio; NULL: there is none */
     const char *hypervisor; /* the reference hypervisor's image; NULL: the one installed. Used as
                              * kernel where there are guests and kernel is NULL */
     const struct isthmus_guest *guests;

@@ -8,6 +8,7 @@
 #include "debug/explain.h"
 #include "hart/csr.h"
 #include "jit/jit.h"
+#include "machine/console.h"
 #include "machine/machine.h"
 
 #include <errno.h>
@@ -304,7 +305,7 @@ size_t isthmus_input(struct isthmus *m, const void *bytes, size_t n)
 
 void isthmus_output_flush(struct isthmus *m)
 {
-    chardev_flush(&inside(m)->console);
+    consoles_flush(inside(m));
 }
 
 void isthmus_counters(struct isthmus *isthmus,

@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "debug/events.h"
 #include "debug/gdb.h"
+#include "machine/console.h"
 #include "machine/machine.h"
 
 #include <arpa/inet.h>
@@ -25,7 +26,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { SEND_SECONDS = 10, STEP_OTHERS = 64, FULL_POLL_NS = 10000000, PIECE = 4096 };
+enum { SEND_SECONDS = 10, STEP_OTHERS = 64, PIECE = 4096 };
 
 struct debugger {
     struct machine *m;
@@ -197,25 +198,18 @@ static bool stopping(const struct machine *m)
 static void wait_for_debugger(struct debugger *d, uint64_t limit)
 {
     struct machine *m = d->m;
-    struct pollfd fds[3] = {{.fd = machine_debug_fd(m), .events = POLLIN},
-                            {.fd = m->wake, .events = POLLIN},
-                            {.fd = -1, .events = POLLIN}};
+    struct pollfd fds[2 + CONSOLES] = {{.fd = machine_debug_fd(m), .events = POLLIN},
+                                       {.fd = m->wake, .events = POLLIN}};
     uint64_t now = host_ns(), ns = limit - min_u64(now, limit), wakes;
     struct timespec wait;
 
-    if (m->console.in_fd >= 0) {
-        if (chardev_room(&m->console))
-            fds[2].fd = m->console.in_fd;
-        else
-            ns = min_u64(ns, FULL_POLL_NS);
-    }
+    ns = min_u64(ns, consoles_prepare(m, fds + 2));
     wait = (struct timespec){(time_t)(ns / 1000000000), (long)(ns % 1000000000)};
-    if (ppoll(fds, 3, limit == UINT64_MAX ? NULL : &wait, NULL) > 0) {
+    if (ppoll(fds, ARRAY_SIZE(fds), ns > UINT64_MAX / 2 ? NULL : &wait, NULL) > 0) {
         if (fds[1].revents)
             while (read(m->wake, &wakes, sizeof(wakes)) > 0)
                 ;
-        if (fds[2].revents)
-            chardev_readable(&m->console);
+        consoles_polled(m, fds + 2);
         if (fds[0].revents)
             read_debugger(d);
     }

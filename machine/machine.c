@@ -7,6 +7,7 @@
 #include "hart/imsic.h"
 #include "jit/jit.h"
 #include "hart/window_env.h"
+#include "machine/console.h"
 #include "machine/memmap.h"
 
 #include <errno.h>
@@ -317,17 +318,47 @@ static int load(struct machine *m, const struct isthmus_config *config)
     return err;
 }
 
+/* The outer ends of both consoles. Runs of a deterministic machine are the same: nobody types. */
+static int open_consoles(struct machine *m, const struct isthmus_config *config)
+{
+    const char *console = config->console ? config->console : "none";
+    const char *hvc = config->virtio_console ? config->virtio_console : "none";
+    int err;
+
+    if (!strcmp(console, "stdio") && !strcmp(hvc, "stdio")) {
+        log_error(&m->log, "virtio console stdio: the serial console is there; expected another "
+                           "place for one of them");
+        return -EINVAL;
+    }
+    err = chardev_open(&m->console, console, !m->deterministic, &m->log);
+    if (err)
+        return err;
+    err = chardev_open(&m->hvc, hvc, !m->deterministic, &m->log);
+    if (err) {
+        chardev_close(&m->console);
+        return err;
+    }
+    m->console.hook = config->output;
+    m->console.hook_opaque = config->output_opaque;
+    m->hvc.quit = user_quits;
+    m->hvc.quit_opaque = m;
+    return 0;
+}
+
+static void close_consoles(struct machine *m)
+{
+    chardev_close(&m->hvc);
+    chardev_close(&m->console);
+}
+
 /* Each step undoes what was made before it where it fails. */
 static int make(struct machine *m, const struct isthmus_config *config, const struct cpu *cpu)
 {
-    const char *console = config->console ? config->console : "none";
     uint64_t memory = config->memory ? config->memory : (uint64_t)MEMORY_DEFAULT_MIB << 20;
-    int err = chardev_open(&m->console, console, !m->deterministic, &m->log);
+    int err = open_consoles(m, config);
 
     if (err)
         return err;
-    m->console.hook = config->output;
-    m->console.hook_opaque = config->output_opaque;
     err = mem_init(&m->mem, RAM_BASE, memory, ROM_BASE, ROM_SIZE, &m->log);
     if (err)
         goto no_mem;
@@ -354,7 +385,7 @@ static int make(struct machine *m, const struct isthmus_config *config, const st
 no_core:
     mem_free(&m->mem);
 no_mem:
-    chardev_close(&m->console);
+    close_consoles(m);
     return err;
 }
 
@@ -410,7 +441,7 @@ void machine_free(struct machine *m)
     timers_free(&m->timers);
     free_core(m);
     mem_free(&m->mem);
-    chardev_close(&m->console);
+    close_consoles(m);
     close(m->wake);
     pthread_mutex_destroy(&m->budget_lock);
     free(m->log.opaque);
@@ -435,7 +466,7 @@ static void reset_harts(struct machine *m)
 
 void machine_reset(struct machine *m)
 {
-    chardev_flush(&m->console);
+    consoles_flush(m);
     virtio_slots_reset(m); /* before RAM changes under them */
     mem_clear_ram(&m->mem);
     images_lay(&m->images, &m->mem);

@@ -60,7 +60,7 @@ struct machine {
 
     struct clock clock;
     struct timers timers;
-    struct chardev console;
+    struct chardev console, hvc; /* of the UART and HTIF; of the virtio console */
     struct uart uart;
     struct plic plic;   /* with AIA_NONE */
     struct aplic aplic; /* otherwise */

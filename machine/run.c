@@ -10,6 +10,7 @@
  * are internal: a reset and making room for code need all harts out of their loops, and
  * then the run goes on.
  */
+#include "machine/console.h"
 #include "machine/machine.h"
 
 #include "base/clock.h"
@@ -29,7 +30,7 @@ enum {
     QUANTUM = 16384,         /* instructions that a hart runs before its thread looks around */
     QUANTUM_HTIF = 1024,     /* the same where HTIF is polled in between */
     QUANTUM_TURN = 1000,     /* of a turn */
-    FULL_POLL_NS = 10000000, /* how often to look again whether the console has room */
+    IDLE_NS = 10000000,      /* deterministic: how long to wait where every hart does, for good */
     ROUNDS_A_LOOK = 64,      /* deterministic: rounds between looks at the host's clock */
 };
 #define CODE_LIMIT ((size_t)512 << 20) /* bytes of decoded code before all is dropped */
@@ -136,7 +137,7 @@ static void look_around(struct machine *m)
 {
     if (m->boot.htif)
         htif_poll(&m->htif);
-    chardev_flush(&m->console);
+    consoles_flush(m);
     if (code_is_full(m))
         machine_halt(m, STOP_COLLECT);
 }
@@ -189,28 +190,22 @@ static uint64_t next_deadline(struct machine *m, uint64_t limit)
 /* Wait until something happens outside, or until host time `until`. */
 static void wait_for_world(struct machine *m, uint64_t until)
 {
-    struct pollfd fds[3] = {{.fd = m->wake, .events = POLLIN},
-                            {.fd = -1, .events = POLLIN},
-                            {.fd = machine_debug_fd(m), .events = POLLIN}};
-    uint64_t now = host_ns(), wakes;
+    struct pollfd fds[2 + CONSOLES] = {{.fd = m->wake, .events = POLLIN},
+                                       {.fd = machine_debug_fd(m), .events = POLLIN}};
+    uint64_t now = host_ns(), again = consoles_prepare(m, fds + 2), wakes;
     struct timespec wait;
 
-    if (m->console.in_fd >= 0) {
-        if (chardev_room(&m->console))
-            fds[1].fd = m->console.in_fd;
-        else
-            until = min_u64(until, now + FULL_POLL_NS);
-    }
+    if (again != NEVER)
+        until = min_u64(until, now + again);
     until -= min_u64(now, until);
     wait = (struct timespec){(time_t)(until / 1000000000), (long)(until % 1000000000)};
-    if (ppoll(fds, 3, until > NEVER / 2 ? NULL : &wait, NULL) <= 0)
+    if (ppoll(fds, ARRAY_SIZE(fds), until > NEVER / 2 ? NULL : &wait, NULL) <= 0)
         return;
     if (fds[0].revents)
         while (read(m->wake, &wakes, sizeof(wakes)) > 0)
             ;
+    consoles_polled(m, fds + 2);
     if (fds[1].revents)
-        chardev_readable(&m->console);
-    if (fds[2].revents)
         machine_halt(m, STOP_DEBUG);
 }
 
@@ -307,7 +302,7 @@ static void jump(struct machine *m)
         next = ticks + (next - now);
     next = min_u64(next, timer);
     if (next == NEVER && machine_debug_attached(m))
-        wait_for_world(m, host_ns() + FULL_POLL_NS); /* its user may look at what they wait for */
+        wait_for_world(m, host_ns() + IDLE_NS); /* its user may look at what they wait for */
     else if (next == NEVER)
         machine_request_stop(m, ISTHMUS_STOP_IDLE);
     else
@@ -352,7 +347,7 @@ enum isthmus_stop machine_run(struct machine *m, const struct isthmus_limits *li
     m->limited = limits && limits->instructions;
     m->budget = m->limited ? limits->instructions : 0;
     m->lent = 0;
-    chardev_raw(&m->console);
+    consoles_raw(m);
     virtio_slots_resume(m);
     do {
         machine_debug_attend(m, limit);
@@ -370,10 +365,10 @@ enum isthmus_stop machine_run(struct machine *m, const struct isthmus_limits *li
     /* No kick is left over for the next run or step. */
     for (unsigned i = 0; i < m->harts_n; i++)
         __atomic_fetch_and(&m->harts[i].wait_event, ~(uint32_t)EVENT_STOP, __ATOMIC_SEQ_CST);
-    chardev_flush(&m->console);
+    consoles_flush(m);
     if (m->events)
         events_flush(m->events);
-    chardev_cooked(&m->console);
+    consoles_cooked(m);
     machine_debug_ended(m, reason);
     m->off = reason == ISTHMUS_STOP_EXIT;
     return ran ? (enum isthmus_stop)reason : ISTHMUS_STOP_ERROR;

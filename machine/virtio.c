@@ -2,6 +2,7 @@
 #include "machine/virtio.h"
 
 #include "dev/virtio/blk.h"
+#include "dev/virtio/console.h"
 #include "dev/virtio/entropy.h"
 #include "dev/virtio/net.h"
 #include "dev/virtio/p9.h"
@@ -103,6 +104,8 @@ int virtio_slots_init(struct machine *m, const struct isthmus_config *config)
         err = add_net(m, &config->net, &setup);
     if (!err && config->share)
         err = add(m, virtio_p9_new(config->share, "share", &setup, &err), &err);
+    if (!err && config->virtio_console)
+        err = add(m, virtio_console_new(&m->hvc, &setup, &err), &err);
     if (!err)
         err = add(m, entropy_new(m->deterministic, &setup, &err), &err);
     if (err) {

@@ -95,6 +95,9 @@ def wrong_command_lines_exit_with_2_and_name_the_option(b):
             *(((["run", "--memory", n], "--memory", n, "size"))
               for n in ("0", "4095", "65G", "1025K", "-5M", "12Q", "x", "99999999999999999999G")),
             (["run", "--console", "tty"], "--console", "stdio, file:PATH or none"),
+            (["run", "--virtio-console", "tty"], "--virtio-console", "stdio, file:PATH or none"),
+            (["run", "--kernel", kernel, "--console", "stdio", "--virtio-console", "stdio"],
+             "virtio console stdio", "serial console"),
             *(((["run", "--timeout", n], "--timeout", "seconds")) for n in ("0", "-1", "nan", "x")),
             (["run", "--bios", "none"], "--bios none", "--kernel"),
             (["run", "--cpu", ""], "--cpu", "rv64gch"),

@@ -30,6 +30,7 @@ mount -t ext4 /dev/vda /mnt && echo "@ disk $(cat /mnt/hello)"
 dd if=/dev/zero of=/mnt/big bs=1M count=24 conv=fsync 2>/dev/null
 echo "@ disk-big $(sha256sum < /mnt/big)"; echo "written by the guest" > /mnt/reply; umount /mnt
 echo "@ disk-readonly $(cat /sys/block/vdb/ro) $(dd if=/dev/zero of=/dev/vdb count=1 2>&1 | head -n 1)"
+echo "printed on hvc0" > /dev/hvc0
 echo "@ queues $(ls /sys/block/vda/mq | wc -l)"
 echo "@ entropy $(cat /sys/class/misc/hw_random/rng_current) $(head -c 32 /dev/hwrng | wc -c)"
 mount -t 9p -o trans=virtio,version=9p2000.L share /mnt; cd /mnt
@@ -125,7 +126,7 @@ def boot(where, port):
         [ISTHMUS, "run", "--harts", "2", "--memory", "512M", "--timeout", "500",
          "--kernel", debian.kernel(), "--initrd", initrd, "--append", "console=ttyS0 quiet",
          "--disk", disk.replace(",", ",,"), "--disk", where + "/readonly.img,readonly",
-         "--share", share, "--net", f"user,hostfwd=tcp::{port}-:99"],
+         "--share", share, "--virtio-console", f"file:{where}/hvc", "--net", f"user,hostfwd=tcp::{port}-:99"],
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         errors="replace")
     for line in p.stdout:
@@ -157,6 +158,8 @@ def main():
                                text=True, check=False).stdout
         with open(os.path.join(share, "big"), "rb") as f:
             big = sha256(f.read())
+        with open(os.path.join(where, "hvc"), encoding="utf-8") as f:
+            hvc = f.read()
         left = sorted(os.listdir(os.path.join(share, "e")), key=int)
     cases = [
         ("the machine is powered off by the guest", said["status"], 0),
@@ -167,6 +170,7 @@ def main():
         ("a read-only disk is not written", said.get("disk-readonly"),
          "1 dd: error writing '/dev/vdb': Operation not permitted"),
         ("a disk has a queue a hart", said.get("queues"), "2"),
+        ("the virtio console prints", hvc.replace("\r", ""), "printed on hvc0\n"),
         ("the kernel takes random bytes", said.get("entropy"), "virtio_rng.0 32"),
         ("the shared directory is read", said.get("share"), "in the share /etc"),
         ("a link out of it leads into the guest", "share-escape" in said, False),
