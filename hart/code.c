@@ -238,6 +238,17 @@ struct code_page *code_page_get(struct code_cache *c, uint64_t ppn, const uint8_
     return p;
 }
 
+/* A snapshot that was replaced is as good as the newer one while memory has what it has. */
+bool code_page_current(struct code_cache *c, const struct code_page *page)
+{
+    bool current;
+
+    pthread_mutex_lock(&c->lock);
+    current = is_current(page);
+    pthread_mutex_unlock(&c->lock);
+    return current;
+}
+
 bool code_page_renew(struct code_cache *c, struct code_page *page)
 {
     enum { RENEWALS_MAX = 16 };

@@ -4,9 +4,9 @@
  *
  * A code_page is a snapshot: the lines of a physical page as they were when some hart first decoded
  * from them, and the blocks decoded from that copy as they are reached. A hart reaches it through
- * its exec TLB (mmu.h), which plays the part of the hart's instruction cache: FENCE.I and every
- * change of translation drop exec entries, and whoever fills one compares the snapshot's lines with
- * memory and makes a new code_page where they differ. So stores to code need
+ * its exec TLB (mmu.h), which plays the part of the hart's instruction cache: FENCE.I makes exec
+ * entries stale, every change of translation drops them, and whoever fills or renews one compares
+ * the snapshot's lines with memory and makes a new code_page where they differ. So stores to code need
  * no trap and no broadcast, and harts see changed code exactly when the manual lets them rely on
  * it (Unprivileged, "Zifencei"). An old snapshot stays until no hart can be in it: see
  * code_collect.
@@ -87,6 +87,9 @@ const struct translator *code_translator(const struct code_cache *c);
 
 /* The code of physical page ppn whose bytes now are [host, host + 4096). NULL: no memory. */
 struct code_page *code_page_get(struct code_cache *c, uint64_t ppn, const uint8_t *host);
+
+/* True where page is what code_page_get would give: memory has what was decoded of it. */
+bool code_page_current(struct code_cache *c, const struct code_page *page);
 
 /* The block that starts at byte offset off (even) of the page, decoded now if need be. NULL where
  * its first instruction straddles the page's end, or no memory. */

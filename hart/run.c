@@ -51,15 +51,19 @@ static const struct op *enter_alone(struct hart *h)
     return b->ops;
 }
 
-/* The code of the page that va is in, entered into the exec TLB. NULL: it cannot be cached, or
+/* The code of the page that va is in, in the exec TLB from now on. NULL: it cannot be cached, or
  * *faulted with the trap taken. */
 static struct code_page *load_page(struct hart *h, uint64_t va, bool *faulted)
 {
     struct mmu_page page;
     struct mmu_fault fault;
-    struct code_page *code;
+    struct code_page *code = tlb_exec_stale(h->xbank, va);
     uint64_t in_page = va & (PAGE_SIZE - 1);
 
+    if (code && code_page_current(h->code, code)) {
+        mmu_renew_exec(h->xbank, va);
+        return code;
+    }
     *faulted = !mmu_fetch(&h->mmu, h->xbank, va, &page, &fault);
     if (*faulted) {
         fetch_fault(h, &fault);

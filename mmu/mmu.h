@@ -13,6 +13,8 @@
  * It is large, for programs that go all over tens of MiB, and costs the host what is filled of it alone:
  * a bank lists the entries that it filled, dropping all of it costs what filling it did, at most, and
  * memory that was never written says that it holds nothing.
+ * FENCE.I leaves the translations of fetches and makes their entries stale: one that is fetched
+ * from again is renewed without a walk, if the code behind it is as it was.
  * Pages that are not main memory, and pages that PMP divides, are never entered: accesses to them
  * walk each time.
  *
@@ -61,7 +63,7 @@ struct mmu_ctx {
 };
 
 enum { TLB_ENTRIES = 16384, TLB_EXEC_ENTRIES = 512, TLB_BANKS = 64, TLB_LARGE = 8,
-       TLB_LISTED = 4096, TLB_EXEC_LISTED = 128 };
+       TLB_LISTED = 4096, TLB_EXEC_LISTED = 128, TLB_FRESH = 64 };
 
 #define TLB_INVALID UINT64_MAX
 
@@ -71,8 +73,9 @@ struct tlb_entry {
 };
 
 struct code_page;
+enum { TLB_STALE = 1 };
 struct tlb_exec {
-    uint64_t tag;
+    uint64_t tag; /* page address, with TLB_STALE since a FENCE.I; or TLB_INVALID */
     struct code_page *page; /* decoded code of that physical page: the hart's, opaque here */
 };
 
@@ -84,6 +87,9 @@ struct tlb_bank {
     struct mmu_ctx ctx;
     unsigned data_n, exec_n; /* entries filled, listed below, as far as there is room */
     uint16_t data_listed[TLB_LISTED], exec_listed[TLB_EXEC_LISTED];
+    unsigned fresh_n; /* exec entries that are not stale, listed; more than TLB_FRESH: not all are */
+    uint16_t fresh[TLB_FRESH];
+    uint64_t fence_is;   /* mmu.fence_is when they were last made stale */
     uint64_t used;       /* mmu.tick when last made current: the victim is the oldest */
     bool gpa_large;      /* has pieces of a G-stage superpage */
     unsigned large_n;
@@ -130,6 +136,7 @@ struct mmu {
     struct table_cache *remote_tcache;
     struct pmp_span pmp_span; /* that was asked for last */
     uint64_t tick;
+    uint64_t fence_is; /* FENCE.I so far; banks that are not in use catch up when they become current */
     uint8_t pmpcfg[PMP_ENTRIES];
     uint64_t pmpaddr[PMP_ENTRIES];
     unsigned pmp_n;      /* entries from here on are OFF */
@@ -223,8 +230,12 @@ void mmu_fence_vma(struct mmu *mmu, const uint64_t *va, const unsigned *asid, co
 void mmu_fence_gvma(struct mmu *mmu, const uint64_t *gpa, const unsigned *vmid);
 /* Drop everything: PMP or envcfg changed. */
 void mmu_drop_all(struct mmu *mmu);
-/* Drop all fetch translations, so that code is looked at again: FENCE.I. */
+/* Drop all fetch translations. */
 void mmu_drop_exec(struct mmu *mmu);
+/* FENCE.I while current is the bank of fetches: exec entries of all banks become stale. */
+void mmu_fence_i(struct mmu *mmu, struct tlb_bank *current);
+/* The page of va, whose entry is stale, has the code that it had. */
+void mmu_renew_exec(struct tlb_bank *bank, uint64_t va);
 
 /* PMP (Privileged, "Physical Memory Protection"). access is MMU_LOAD, MMU_STORE or MMU_FETCH. */
 bool pmp_check_slowly(struct mmu *mmu, uint64_t pa, uint64_t size, enum mmu_access access,
@@ -266,6 +277,13 @@ static inline struct code_page *tlb_exec(const struct tlb_bank *b, uint64_t va)
 {
     const struct tlb_exec *e = &b->exec[(va >> PAGE_SHIFT) % TLB_EXEC_ENTRIES];
     return likely((va & PAGE_MASK) == e->tag) ? e->page : NULL;
+}
+
+/* The page of an entry that is stale. */
+static inline struct code_page *tlb_exec_stale(const struct tlb_bank *b, uint64_t va)
+{
+    const struct tlb_exec *e = &b->exec[(va >> PAGE_SHIFT) % TLB_EXEC_ENTRIES];
+    return ((va & PAGE_MASK) | TLB_STALE) == e->tag ? e->page : NULL;
 }
 
 #endif

@@ -36,7 +36,21 @@ static void drop_exec(struct tlb_bank *b)
         for (unsigned i = 0; i < b->exec_n; i++)
             b->exec[b->exec_listed[i]].tag = TLB_INVALID;
     b->exec_n = 0;
+    b->fresh_n = 0;
 }
+
+/* TLB_INVALID stays what it is. */
+static void make_exec_stale(struct tlb_bank *b)
+{
+    if (b->fresh_n > TLB_FRESH)
+        for (unsigned i = 0; i < TLB_EXEC_ENTRIES; i++)
+            b->exec[i].tag |= TLB_STALE;
+    else
+        for (unsigned i = 0; i < b->fresh_n; i++)
+            b->exec[b->fresh[i]].tag |= TLB_STALE;
+    b->fresh_n = 0;
+}
+_Static_assert((TLB_INVALID | TLB_STALE) == TLB_INVALID, "see make_exec_stale");
 
 /* Note that entry i, empty before, is filled. */
 static void list(uint16_t *listed, unsigned *n, unsigned max, unsigned i)
@@ -140,6 +154,10 @@ struct tlb_bank *mmu_bank(struct mmu *mmu, const struct mmu_ctx *ctx)
     }
     if (!b)
         b = replace(mmu, ctx, at);
+    if (unlikely(b->fence_is != mmu->fence_is)) {
+        make_exec_stale(b);
+        b->fence_is = mmu->fence_is;
+    }
     b->used = ++mmu->tick;
     return b;
 }
@@ -228,10 +246,20 @@ void mmu_enter_exec(struct tlb_bank *b, uint64_t va, const struct mmu_page *page
 
     if (b->exec[i].tag == TLB_INVALID)
         list(b->exec_listed, &b->exec_n, TLB_EXEC_LISTED, i);
+    if (b->exec[i].tag & TLB_STALE)
+        list(b->fresh, &b->fresh_n, TLB_FRESH, i);
     b->exec[i].tag = va & PAGE_MASK;
     b->exec[i].page = code;
     b->exec_gpa[i] = page->gpa & PAGE_MASK;
     note_sizes(b, va, page);
+}
+
+void mmu_renew_exec(struct tlb_bank *b, uint64_t va)
+{
+    unsigned i = (va >> PAGE_SHIFT) % TLB_EXEC_ENTRIES;
+
+    b->exec[i].tag = va & PAGE_MASK;
+    list(b->fresh, &b->fresh_n, TLB_FRESH, i);
 }
 
 /* --- fences --- */
@@ -248,7 +276,7 @@ static void drop_va(struct tlb_bank *b, uint64_t va)
     for (unsigned k = 0; k < 2; k++, e += TLB_ENTRIES)
         if (e->tag == (va & PAGE_MASK))
             e->tag = TLB_INVALID;
-    if (x->tag == (va & PAGE_MASK))
+    if ((x->tag & ~(uint64_t)TLB_STALE) == (va & PAGE_MASK))
         x->tag = TLB_INVALID;
 }
 
@@ -324,6 +352,13 @@ void mmu_drop_all(struct mmu *mmu)
     for (unsigned i = 0; i <= TLB_BANKS; i++)
         if (mmu->banks[i])
             drop_bank(mmu->banks[i]);
+}
+
+void mmu_fence_i(struct mmu *mmu, struct tlb_bank *current)
+{
+    mmu->fence_is++;
+    make_exec_stale(current);
+    current->fence_is = mmu->fence_is;
 }
 
 void mmu_drop_exec(struct mmu *mmu)

@@ -79,7 +79,7 @@ EXEC(wfi)
 
 EXEC(fence_i)
 {
-    mmu_drop_exec(&h->mmu);
+    mmu_fence_i(&h->mmu, h->xbank);
     NEXT;
 }
 

@@ -47,7 +47,7 @@ MUTANTS = [
      'FUSED(fnmsub_s, s, fp_single, float, __builtin_fmaf, false, true)'),
     ('trap', 'interpreter', 'hart/trap.c', 'c->mtval = t->tval;', 'c->mtval = 0;'),
     ('code', 'interpreter', 'hart/exec/system.c',
-     'mmu_drop_exec(&h->mmu);', '(void)h->mmu;'),
+     'mmu_fence_i(&h->mmu, h->xbank);', '(void)h->mmu;'),
     ('paging', 'interpreter', 'mmu/walk.c',
      'u ? user || st->sum : !user', 'u ? true : !user'),
     ('paging', 'interpreter', 'mmu/tlb.c',

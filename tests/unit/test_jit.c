@@ -159,6 +159,60 @@ static void self_modified_code_shows_after_fence_i(void **state)
     end(l);
 }
 
+/* The code of a hundred pages, more than a TLB bank lists, changes before each FENCE.I. */
+static void code_of_many_pages_shows_after_fence_i(void **state)
+{
+    struct lockstep *l = machine(2, 0);
+    const uint64_t functions = RAM + MIB;
+    enum { ROUNDS = 20, PAGES = 100 };
+
+    for (unsigned i = 0; i < PAGES; i++)
+        WRITE(l, functions + i * 4 * KIB, addi(A0, A0, 1), RET);
+    WRITE(l, RAM, addi(A1, ZERO, PAGES), addi(T0, S0, 0), /* call them all */
+          JALR(T0), add(T0, T0, A4), addi(A1, A1, -1), bne(A1, ZERO, -12),
+          add(S1, S1, A2), addi(A1, ZERO, PAGES), addi(T0, S0, 0), /* the immediates plus 1 */
+          sw(S1, T0, 0), add(T0, T0, A4), addi(A1, A1, -1), bne(A1, ZERO, -12),
+          FENCE_I, addi(A3, A3, -1), bne(A3, ZERO, -60), jal(0, 0));
+    set_x(l, S0, functions);
+    set_x(l, S1, addi(A0, A0, 1));
+    set_x(l, A2, 1 << 20);
+    set_x(l, A3, ROUNDS);
+    set_x(l, A4, 4 * KIB);
+    for (unsigned i = 0; i < ROUNDS; i++)
+        run(l, 1009);
+    run(l, 100000);
+    assert_int_equal(pc(l), RAM + 64);
+    assert_int_equal(x(l, A0), PAGES * ROUNDS * (ROUNDS + 1) / 2);
+    end(l);
+}
+
+/* Supervisor mode has exec entries of its own when machine mode, which changes its code, fences. */
+static void fence_i_is_for_all_contexts(void **state)
+{
+    struct lockstep *l = machine(1, 0);
+    const uint64_t function = RAM + 8 * KIB, handler = RAM + 4 * KIB;
+    enum { ROUNDS = 50, ECALL = 0x73, TO_S = 1 << 11, MSTATUS = 0x300 };
+
+    WRITE(l, function, addi(A0, A0, 1), RET);
+    WRITE(l, handler, add(S1, S1, A2), sw(S1, S0, 0), FENCE_I,
+          i_type(0x73, 2, T0, ZERO, MEPC), addi(T0, T0, 4), i_type(0x73, 1, ZERO, T0, MEPC), MRET);
+    WRITE(l, RAM, JALR(S0), ECALL, addi(A3, A3, -1), bne(A3, ZERO, -12), jal(0, 0));
+    WRITE(l, RAM + KIB, MRET);
+    open_pmp(l);
+    set_csr(l, MTVEC, handler);
+    set_csr(l, MEPC, RAM);
+    set_csr(l, MSTATUS, TO_S);
+    lockstep_set(l, 0, ISTHMUS_REG_PC, RAM + KIB);
+    set_x(l, S0, function);
+    set_x(l, S1, addi(A0, A0, 1));
+    set_x(l, A2, 1 << 20);
+    set_x(l, A3, ROUNDS);
+    run(l, 1000);
+    assert_int_equal(pc(l), RAM + 16);
+    assert_int_equal(x(l, A0), ROUNDS * (ROUNDS + 1) / 2);
+    end(l);
+}
+
 /* The block stores into itself; the rest of it runs as it was until FENCE.I. */
 static void a_block_that_changes_itself_runs_on_as_it_was(void **state)
 {
@@ -368,6 +422,8 @@ int main(void)
         cmocka_unit_test(steps_make_room_in_a_full_buffer_themselves),
         cmocka_unit_test(a_reset_does_not_show_changed_code_early),
         cmocka_unit_test(self_modified_code_shows_after_fence_i),
+        cmocka_unit_test(code_of_many_pages_shows_after_fence_i),
+        cmocka_unit_test(fence_i_is_for_all_contexts),
         cmocka_unit_test(a_block_that_changes_itself_runs_on_as_it_was),
         cmocka_unit_test(code_is_not_looked_at_before_it_runs),
         cmocka_unit_test(memory_written_through_the_api_is_seen),
