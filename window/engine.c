@@ -74,8 +74,9 @@ struct window_hart *window_hart_new(struct window_engine *engine, unsigned id,
     wh->env = *env;
     wh->hazard = &engine->hazards[id].word;
     wh->pages = reserve(PAGES * sizeof(*wh->pages));
+    wh->spaces = reserve(SPACES * sizeof(*wh->spaces));
     wh->bounce = reserve(COPY_BOUNCE);
-    if (!wh->pages || !wh->bounce) {
+    if (!wh->pages || !wh->spaces || !wh->bounce) {
         window_hart_free(wh);
         return NULL;
     }
@@ -89,6 +90,7 @@ void window_hart_free(struct window_hart *wh)
     if (!wh)
         return;
     release(wh->pages, PAGES * sizeof(*wh->pages));
+    release(wh->spaces, SPACES * sizeof(*wh->spaces));
     release(wh->bounce, COPY_BOUNCE);
     free(wh);
 }

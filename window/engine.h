@@ -21,7 +21,7 @@ enum {
     WINDOW_LOCKS = 256,  /* window i is under lock i mod this */
     OWNER_EPOCHS = 1024, /* owners share an epoch where their root's hash is the same */
     PAGES = 65536,       /* remote translation cache of a hart: 256 MiB */
-    SPACES = 256,        /* owners' spaces that a hart has names for */
+    SPACES = 16384,      /* owners' spaces that a hart has names for */
     CACHE_LINE = 64,
 };
 
@@ -85,7 +85,7 @@ struct window_hart {
     uint8_t *table; /* host address, where all of it is in reach; else each descriptor is asked for */
     struct window_env env;
     struct remote_page *pages;
-    struct named_space spaces[SPACES];
+    struct named_space *spaces;
     uint64_t names; /* given so far */
     uint8_t *bounce; /* COPY_BOUNCE bytes */
     struct window_counters counters;
