@@ -522,6 +522,42 @@ TEST(hypervisor_loads_extend_as_they_should)
     CHECK_EQ(m_trap.x[10], 0xb4c3d2e1);
 }
 
+TEST_QEMU_DEVIATES(hypervisor_accesses_across_guest_pages, "access fault where satp is Bare")
+{
+    start(SV39, SV39);
+    csr_write(HSTATUS, HSTATUS_SPVP);
+    map(vs, SV39, VA + PAGE, GPA + PAGE, 0, PTE_LEAF);
+    map(g, SV39, GPA + PAGE, (u64)data_page(7), 0, PTE_LEAF | PTE_U);
+    fence_all();
+    data_page(0)[4094] = 0x11;
+    data_page(0)[4095] = 0x22;
+    data_page(7)[0] = 0x33;
+    data_page(7)[1] = 0x44;
+    CHECK_EQ(run_insn(S, HLVX_WU(A0, A0), VA + 4094, 0), ECALL_S);
+    CHECK_EQ(m_trap.x[10], 0x44332211);
+    CHECK_EQ(run_insn(S, HLVX_HU(A0, A0), VA + 4095, 0), ECALL_S);
+    CHECK_EQ(m_trap.x[10], 0x3322);
+    CHECK_EQ(run_insn(S, HLV_H(A0, A0), VA + 4095, 0), ECALL_S);
+    CHECK_EQ(m_trap.x[10], 0x3322);
+    CHECK_EQ(run_insn(S, HSV_W(A1, A0), VA + 4093, 0xaabbccdd), ECALL_S);
+    CHECK_EQ(data_page(0)[4095], 0xbb);
+    CHECK_EQ(data_page(7)[0], 0xaa);
+    /* The second page does not do: its fault, and nothing was stored to the first. */
+    *pte_of(vs, SV39, VA + PAGE, 0) = 0;
+    fence_all();
+    static const struct {
+        u32 insn;
+        u64 cause;
+    } rows[] = {{HLVX_WU(A0, A0), LOAD_PAGE}, {HLV_W(A0, A0), LOAD_PAGE},
+                {HSV_W(A1, A0), STORE_PAGE}};
+    for (int i = 0; i < 3; i++) {
+        note("instruction", rows[i].insn);
+        CHECK_EQ(run_insn(S, rows[i].insn, VA + 4094, 0), rows[i].cause);
+        CHECK(m_trap.tval == VA + PAGE || m_trap.tval == VA + 4094);
+        CHECK_EQ(data_page(0)[4094], 0xcc);
+    }
+}
+
 TEST_QEMU_DEVIATES(spvp_and_vsstatus_rule_hypervisor_accesses, "takes SUM for one")
 {
     for (int spvp = 0; spvp < 2; spvp++)
