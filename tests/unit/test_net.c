@@ -86,6 +86,14 @@ static void comes(struct net_test *t, size_t n, uint8_t value)
     free(frame);
 }
 
+static void the_header_is_that_of_version_1(void **state)
+{
+    struct net_test *t = *state;
+
+    assert_false(negotiate(&t->d, 0));
+    assert_true(negotiate(&t->d, VIRTIO_F_VERSION_1));
+}
+
 static void frames_go_out(void **state)
 {
     struct net_test *t = *state;
@@ -316,6 +324,7 @@ static void checksums_are_filled_in(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(the_header_is_that_of_version_1, setup, teardown),
         cmocka_unit_test_setup_teardown(frames_go_out, setup, teardown),
         cmocka_unit_test_setup_teardown(frames_come_in, setup, teardown),
         cmocka_unit_test_setup_teardown(flags_that_were_not_agreed_on_are_not_shown, setup,
