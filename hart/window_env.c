@@ -2,8 +2,8 @@
 /*
  * How the window engine reaches a hart's machine. A local address goes through the current data
  * bank, as a load or store of the running context would; a remote one through the owner's tables by
- * a walk that uses none of the caches of this hart's own contexts, since nobody fences those for the
- * owner: what is kept of it is good for an epoch of the owner, which ig.fence ends.
+ * a walk that uses none of the caches of this hart's own contexts, since nobody fences those for
+ * the owner: what is kept of it is good for an epoch of the owner, which ig.fence ends.
  */
 #include "hart/window_env.h"
 

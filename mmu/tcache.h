@@ -5,8 +5,8 @@
  * both stages, direct-mapped; dropped whole by any fence (an epoch counts up), since refilling an
  * entry costs one walk.
  *
- * The root and the G-stage root with ASID and VMID name an entry, as they name TLB entries. That the
- * walk could read the table (G-stage, PMP) was checked when it was entered.
+ * The root and the G-stage root with ASID and VMID name an entry, as they name TLB entries. That
+ * the walk could read the table (G-stage, PMP) was checked when it was entered.
  */
 #ifndef MMU_TCACHE_H
 #define MMU_TCACHE_H

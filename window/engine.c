@@ -5,10 +5,11 @@
  *
  * Why it holds. A copy writes its hazard word and then reads `changing` and the epoch; a revocation
  * writes these and then reads the hazard words; all four are sequentially consistent. So either the
- * copy sees the new values, or the revocation sees the copy, and waits for its end. A copy that finds
- * the descriptor changing starts over when it gets the window's lock, which window_revoke's caller
- * holds until the descriptor is as it shall be. What a copy enters into its translation cache bears
- * the epoch that it read before it walked: after a revocation that is no longer the epoch.
+ * copy sees the new values, or the revocation sees the copy, and waits for its end. A copy that
+ * finds the descriptor changing starts over when it gets the window's lock, which window_revoke's
+ * caller holds until the descriptor is as it shall be. What a copy enters into its translation
+ * cache bears the epoch that it read before it walked: after a revocation that is no longer the
+ * epoch.
  *
  * Why it ends. Only slow instructions wait, and they wait for copies, which are bounded and wait
  * for nobody. While a hart waits for a lock its hazard word is 0.

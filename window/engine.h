@@ -41,8 +41,8 @@ static inline void word_write(descriptor_word *words, unsigned offset, uint64_t 
 
 /*
  * Hazard word of a hart. 0: no copy. Else bit 63 is set and the word names the window and, in the
- * low half, a number that changes with each copy: a revoker may thus wait for one copy and not for a
- * stream of them.
+ * low half, a number that changes with each copy: a revoker may thus wait for one copy and not for
+ * a stream of them.
  */
 #define HAZARD_ACTIVE BIT(63)
 #define HAZARD_INDEX_SHIFT 32
@@ -59,8 +59,9 @@ struct window_engine {
     /* Of owners' translations. Moved on by each revocation, before it waits. Never reset. */
     _Atomic uint64_t epochs[OWNER_EPOCHS];
     pthread_mutex_t locks[WINDOW_LOCKS];
-    _Atomic uint8_t *changing; /* one a window, reserved whole, paid for when touched: its descriptor
-                                  is about to change, and only the holder of its lock may read it */
+    _Atomic uint8_t
+        *changing; /* one a window, reserved whole, paid for when touched: its descriptor
+                      is about to change, and only the holder of its lock may read it */
 };
 
 /* A space in one epoch, as the remote pages of it name it. */
@@ -82,11 +83,12 @@ struct window_hart {
     uint64_t copies;        /* numbers the copies for the hazard word */
     uint64_t copies_before; /* the last flush: none since means that the caches are empty */
     uint64_t hiwt;
-    uint8_t *table; /* host address, where all of it is in reach; else each descriptor is asked for */
+    uint8_t
+        *table; /* host address, where all of it is in reach; else each descriptor is asked for */
     struct window_env env;
     struct remote_page *pages;
     struct named_space *spaces;
-    uint64_t names; /* given so far */
+    uint64_t names;  /* given so far */
     uint8_t *bounce; /* COPY_BOUNCE bytes */
     struct window_counters counters;
 };
@@ -196,9 +198,9 @@ static inline descriptor_word *window_descriptor(struct window_hart *wh, uint64_
 descriptor_word *window_lock(struct window_hart *wh, uint64_t index);
 void window_unlock(struct window_hart *wh, uint64_t index);
 
-/* Make every hart read the descriptor of window index, at words, and translate its owner's addresses
- * anew, and wait out the copies through the window that may not have. The caller holds the window's
- * lock; until it unlocks, nobody copies through the window. */
+/* Make every hart read the descriptor of window index, at words, and translate its owner's
+ * addresses anew, and wait out the copies through the window that may not have. The caller holds
+ * the window's lock; until it unlocks, nobody copies through the window. */
 void window_revoke(struct window_hart *wh, uint64_t index, descriptor_word *words);
 
 /* Make every hart translate the addresses of one owner, or, with DOMAIN_NONE, of all owners anew,

@@ -19,8 +19,8 @@ struct view {
     uint64_t slot; /* page p of the space is cached at p + slot */
 };
 
-/* The name of a space in an epoch: a new one where it has none, or has no longer. The names that may
- * be at one place are congruent modulo SPACES. */
+/* The name of a space in an epoch: a new one where it has none, or has no longer. The names that
+ * may be at one place are congruent modulo SPACES. */
 static inline uint64_t name_of(struct window_hart *wh, uint64_t hgatp, uint64_t atp, uint64_t epoch,
                                bool user)
 {
@@ -29,8 +29,9 @@ static inline uint64_t name_of(struct window_hart *wh, uint64_t hgatp, uint64_t 
 
     if (unlikely((n->space.epoch != epoch) | (n->space.atp != atp) | (n->space.hgatp != hgatp) |
                  (n->space.user != user) | !n->name))
-        *n = (struct named_space){.space = {.hgatp = hgatp, .atp = atp, .epoch = epoch, .user = user},
-                                  .name = ++wh->names * SPACES + place};
+        *n = (struct named_space){
+            .space = {.hgatp = hgatp, .atp = atp, .epoch = epoch, .user = user},
+            .name = ++wh->names * SPACES + place};
     return n->name;
 }
 
@@ -86,7 +87,8 @@ static inline bool view_enter(struct window_hart *wh, uint32_t handle, uint64_t 
 
 /* End the copy with status rd, or bytes. Refusals of the rightful peer are counted in the
  * descriptor. */
-static inline struct window_result view_leave(struct window_hart *wh, const struct view *v, int64_t rd)
+static inline struct window_result view_leave(struct window_hart *wh, const struct view *v,
+                                              int64_t rd)
 {
     if (unlikely(rd < 0)) {
         count(&wh->counters.refused[-rd], 1);
@@ -132,7 +134,8 @@ static __attribute__((noinline)) int remote_walk(struct window_hart *wh, const s
                                                  uint64_t va, bool write, unsigned n)
 {
     uint8_t *host[RUNS_MAX];
-    int found = wh->env.remote(wh->env.opaque, &wh->spaces[v->name % SPACES].space, va, write, n, host);
+    int found =
+        wh->env.remote(wh->env.opaque, &wh->spaces[v->name % SPACES].space, va, write, n, host);
 
     if (found < 0)
         return found;

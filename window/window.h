@@ -7,9 +7,9 @@
  * is this local address, where is this remote address, where is this descriptor, and please store
  * this word to an interrupt register. Windows are named by handles, descriptors lie in guest RAM.
  *
- * One struct window_engine per machine holds what harts share: an epoch for each owner, the locks of
- * the slow instructions, and which descriptors are about to change. One struct window_hart per hart
- * holds what it keeps to itself: a cache of remote translations and its hazard word.
+ * One struct window_engine per machine holds what harts share: an epoch for each owner, the locks
+ * of the slow instructions, and which descriptors are about to change. One struct window_hart per
+ * hart holds what it keeps to itself: a cache of remote translations and its hazard word.
  *
  * Revocation. A copying hart writes into its hazard word which window it is about to use, and only
  * then looks whether the window's descriptor is about to change, reads it, and compares its cache
@@ -66,12 +66,12 @@ struct window_env {
     void *(*local)(void *opaque, uint64_t va, uint64_t want, bool write, uint64_t *avail);
 
     /* Translate the remote address va of another address space, and those of the n - 1 pages that
-     * follow its page, for reading or writing, with A and D set as Svadu does and PMP checked as for
-     * HS. Result: how many pages, from the first on, are translated (1 to n, not more than are to
-     * be accessed), with host[i] their host addresses (host[0] is that of va's page), usable all
-     * over each 4 KiB page (PMP too allows all of it) and cached as long as the space's epoch lasts;
-     * or IG_REMOTE_FAULT (first stage, not main memory, PMP) or IG_NOT_RESIDENT (G-stage). Host
-     * addresses are congruent to guest addresses modulo 4096, here and in local. */
+     * follow its page, for reading or writing, with A and D set as Svadu does and PMP checked as
+     * for HS. Result: how many pages, from the first on, are translated (1 to n, not more than are
+     * to be accessed), with host[i] their host addresses (host[0] is that of va's page), usable all
+     * over each 4 KiB page (PMP too allows all of it) and cached as long as the space's epoch
+     * lasts; or IG_REMOTE_FAULT (first stage, not main memory, PMP) or IG_NOT_RESIDENT (G-stage).
+     * Host addresses are congruent to guest addresses modulo 4096, here and in local. */
     int (*remote)(void *opaque, const struct window_space *space, uint64_t va, bool write,
                   unsigned n, uint8_t **host);
 

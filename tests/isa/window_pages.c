@@ -180,7 +180,18 @@ TEST(scattered_pages_in_every_pair_of_modes)
 
 /* What may be wrong with a page, and what follows: of the peer's, the exception of a get and a put
  * (0: none); of the owner's, the status. */
-enum fault { FINE, NOT_MAPPED, NO_GUEST_PAGE, READ_ONLY, READ_ONLY_GUEST, USER, NO_A, NO_D, NAPOT, FAULTS };
+enum fault {
+    FINE,
+    NOT_MAPPED,
+    NO_GUEST_PAGE,
+    READ_ONLY,
+    READ_ONLY_GUEST,
+    USER,
+    NO_A,
+    NO_D,
+    NAPOT,
+    FAULTS
+};
 static const struct {
     u8 local_get, local_put;
     signed char remote_get, remote_put;
@@ -271,14 +282,14 @@ TEST(a_piece_ends_before_the_page_that_does_not_do)
         if (n) {
             check_moved(is_put, far, near, len, n);
         } else if (!to_local) {
-            CHECK_EQ(run(VS, is_put ? put : get, owner.va + far, peer.va + near,
-                         handle << 32 | len, 0),
-                     (u64)local);
+            CHECK_EQ(
+                run(VS, is_put ? put : get, owner.va + far, peer.va + near, handle << 32 | len, 0),
+                (u64)local);
             CHECK_EQ(m_trap.tval, peer.va + near);
         } else {
-            CHECK_EQ(does(VS, is_put ? put : get, owner.va + far, peer.va + near,
-                          handle << 32 | len),
-                     STATUS(remote));
+            CHECK_EQ(
+                does(VS, is_put ? put : get, owner.va + far, peer.va + near, handle << 32 | len),
+                STATUS(remote));
         }
     }
 }
@@ -358,7 +369,8 @@ TEST(napot_ranges_and_memory_types_on_both_sides)
     open_window(PAGES);
     check_moved(0, 0, 8, 65536, 65536);
     check_moved(1, PAGE - 16, 0, 65536, 65536);
-    /* Without PBMTE of the executing hart these are reserved bits: the G-stage's a guest-page fault. */
+    /* Without PBMTE of the executing hart these are reserved bits: the G-stage's a guest-page
+     * fault. */
     csr_write(HENVCFG, 0);
     csr_write(MENVCFG, 0);
     fence_all();
