@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Running benches, samples and their medians, and the report. */
 #include "bench/bench.h"
+#include "bench/chart.h"
 #include "bench/machines.h"
 
 #include <inttypes.h>
@@ -29,7 +30,8 @@ struct bench_samples {
 };
 
 struct bench_report {
-    json_t *rows; /* NULL: print a table as rows come */
+    json_t *rows;
+    bool table; /* print rows as they come */
     bool qemu;
     const char *prefix;
 };
@@ -133,22 +135,20 @@ static void print_number(double v)
 void bench_row(struct bench_report *r, struct bench_row row)
 {
     double ratio = row.less_is_better ? row.peer_value / row.value : row.value / row.peer_value;
+    char name[96];
 
     if (isnan(row.value))
         return;
     if (row.value <= 0 || row.peer_value <= 0)
         ratio = NAN; /* less than can be measured */
-    if (r->rows) {
-        char name[96];
-
-        snprintf(name, sizeof(name), "%s%s%s", r->prefix, *r->prefix ? "." : "", row.name);
-        json_array_append_new(r->rows,
-                              json_pack("{s:s, s:I, s:o, s:s, s:s, s:o, s:o}", "name", name, "size",
-                                        (json_int_t)row.size, "value", number(row.value), "unit",
-                                        row.unit, "peer", row.peer, "peer_value",
-                                        number(row.peer_value), "ratio", number(ratio)));
+    snprintf(name, sizeof(name), "%s%s%s", r->prefix, *r->prefix ? "." : "", row.name);
+    json_array_append_new(r->rows,
+                          json_pack("{s:s, s:I, s:o, s:s, s:s, s:o, s:o}", "name", name, "size",
+                                    (json_int_t)row.size, "value", number(row.value), "unit",
+                                    row.unit, "peer", row.peer, "peer_value",
+                                    number(row.peer_value), "ratio", number(ratio)));
+    if (!r->table)
         return;
-    }
     printf("%-22s %10" PRIu64, row.name, row.size);
     print_number(row.value);
     printf(" %-5s %-14s", row.unit, row.peer);
@@ -253,12 +253,12 @@ static int run_named(const struct bench *b, unsigned rounds, struct bench_report
         f.hypervisor = f.hosted ? find("hypervisor/hypervisor.elf") : NULL;
         good = f.hypervisor;
     }
-    if (good && !r->rows)
+    if (good && r->table)
         printf("%s: %s\n%-22s %10s %12s %-5s %-14s %12s %8s\n", b->name, b->help, "name", "size",
                "value", "unit", "peer", "peer value", "ratio");
     if (good && !(good = run_bench(b, rounds, &f, r, why, sizeof(why))))
         complain("bench %s: %s", b->name, why);
-    if (good && !r->rows)
+    if (good && r->table)
         printf("\n");
     free(f.image);
     free(f.hosted);
@@ -266,10 +266,10 @@ static int run_named(const struct bench *b, unsigned rounds, struct bench_report
     return !good;
 }
 
-int bench_main(const char *name, bool json, bool qemu, unsigned rounds,
+int bench_main(const char *name, bool json, const char *svg, bool qemu, unsigned rounds,
                char *(*find)(const char *name), void (*complain)(const char *fmt, ...))
 {
-    struct bench_report r = {.rows = json ? json_array() : NULL, .qemu = qemu, .prefix = ""};
+    struct bench_report r = {.rows = json_array(), .table = !json, .qemu = qemu, .prefix = ""};
     int status = name ? 2 : 0;
 
     for (size_t i = 0; i < sizeof(benches) / sizeof(benches[0]); i++) {
@@ -287,6 +287,13 @@ int bench_main(const char *name, bool json, bool qemu, unsigned rounds,
         json_dumpf(root, stdout, JSON_INDENT(1) | JSON_REAL_PRECISION(6));
         printf("\n");
         json_decref(root);
+    }
+    if (svg && !status) {
+        int err = bench_chart(svg, r.rows);
+
+        if (err)
+            complain("--svg %s: cannot write the file: %s", svg, strerror(-err));
+        status = err ? 1 : 0;
     }
     json_decref(r.rows);
     return status;

@@ -65,9 +65,10 @@ double bench_seconds(void);
 #define BENCH_HOSTED_WINDOW (UINT64_C(17) << 20)
 
 /* The command: run the named bench, or all where name is NULL, with `rounds` rounds, on QEMU too
- * where that is wanted and installed, and print a table or a JSON object. find gives the path of an
+ * where that is wanted and installed, and print a table or a JSON object; svg: a file for a chart of
+ * the ratios, or NULL. find gives the path of an
  * image (malloc'ed, or NULL after complaining). Result: exit status. */
-int bench_main(const char *name, bool json, bool qemu, unsigned rounds,
+int bench_main(const char *name, bool json, const char *svg, bool qemu, unsigned rounds,
                char *(*find)(const char *name), void (*complain)(const char *fmt, ...));
 
 #endif

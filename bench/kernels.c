@@ -464,10 +464,51 @@ static uint64_t fft_run(unsigned rounds)
     return both.u;
 }
 
+/* --- chase, random: all over 64 MiB, a cache line at a time --- */
+
+enum { WIDE_LINES = 1 << 20 };
+static struct line {
+    uint64_t next, pad[7];
+} wide[WIDE_LINES];
+
+/* One cycle through all lines, in the order of a generator with full period. Made once: it is not
+ * what is measured. */
+static void wide_init(void)
+{
+    if (wide[0].next)
+        return;
+    for (uint64_t i = 0; i < WIDE_LINES; i++)
+        wide[i].next = (i * 742938285 + 1013904223) % WIDE_LINES;
+}
+
+static uint64_t chase_run(unsigned rounds)
+{
+    uint64_t at = 0;
+
+    wide_init();
+    for (unsigned r = 0; r < rounds; r++)
+        for (unsigned i = 0; i < 1000; i++)
+            at = wide[at].next;
+    return at;
+}
+
+static uint64_t random_run(unsigned rounds)
+{
+    uint32_t seed = 13;
+    uint64_t sum = 0;
+
+    wide_init();
+    for (unsigned r = 0; r < rounds; r++)
+        for (unsigned i = 0; i < 1000; i++)
+            sum += wide[random_next(&seed) % WIDE_LINES].next;
+    return sum;
+}
+
 const struct kernel bench_kernels[] = {
-    {"list", list_run, 140},   {"matrix", matrix_run, 3},  {"state", state_run, 3000},
-    {"crc", crc_run, 35},      {"sort", sort_run, 6},      {"hash", hash_run, 12},
-    {"interp", interp_run, 2}, {"nbody", nbody_run, 5600}, {"matmul", matmul_run, 3},
-    {"whet", whet_run, 19000}, {"fft", fft_run, 38},
+    {"list", list_run, 140},     {"matrix", matrix_run, 3},  {"state", state_run, 3000},
+    {"crc", crc_run, 35},        {"sort", sort_run, 6},      {"hash", hash_run, 12},
+    {"interp", interp_run, 2},   {"nbody", nbody_run, 5600}, {"matmul", matmul_run, 3},
+    {"whet", whet_run, 19000},   {"fft", fft_run, 38},       {"chase", chase_run, 1000},
+    {"random", random_run, 500},
 };
 const size_t bench_kernels_n = sizeof(bench_kernels) / sizeof(bench_kernels[0]);

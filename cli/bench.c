@@ -5,6 +5,7 @@
 
 struct bench_options {
     const char *name;
+    const char *svg;
     bool json, no_qemu;
     uint64_t rounds;
 };
@@ -12,6 +13,12 @@ struct bench_options {
 static int take_json(void *target, const char *value)
 {
     ((struct bench_options *)target)->json = true;
+    return 0;
+}
+
+static int take_svg(void *target, const char *value)
+{
+    ((struct bench_options *)target)->svg = value;
     return 0;
 }
 
@@ -45,6 +52,7 @@ static int take_name(void *target, const char *value)
 
 static const struct option_row options[] = {
     {"--json", NULL, "print one JSON object", take_json},
+    {"--svg", "FILE", "draw a bar chart of the ratios, too", take_svg},
     {"--no-qemu", NULL, "leave QEMU out", take_no_qemu},
     {"--rounds", "N", "run each program N times on each machine in turn (3)", take_rounds},
 };
@@ -66,7 +74,7 @@ int cmd_bench(int argc, char **argv)
     struct bench_options o = {.rounds = 3};
     int status = parse_options(&command, argc, argv, &o);
 
-    return status < 0
-               ? bench_main(o.name, o.json, !o.no_qemu, (unsigned)o.rounds, find_data, complain)
-               : status;
+    return status < 0 ? bench_main(o.name, o.json, o.svg, !o.no_qemu, (unsigned)o.rounds, find_data,
+                                   complain)
+                      : status;
 }

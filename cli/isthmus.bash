@@ -18,7 +18,7 @@ _isthmus()
         COMPREPLY+=($(compgen -W none -- "$cur"))
         return
         ;;
-    --kernel | --initrd | --stats | --file | --guest | --disk)
+    --kernel | --initrd | --stats | --file | --guest | --disk | --svg)
         _filedir
         return
         ;;

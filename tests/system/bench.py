@@ -6,8 +6,11 @@ How fast things are is not judged here.
 usage: bench.py ISTHMUS
 """
 import json
+import os
 import subprocess
 import sys
+import tempfile
+import xml.etree.ElementTree
 
 ROW = {'name', 'size', 'value', 'unit', 'peer', 'peer_value', 'ratio'}
 
@@ -40,6 +43,22 @@ def shape(program, name, unit_of):
     return f'missing: {missing}' if missing else None
 
 
+def chart(program):
+    """Problem with `bench --svg FILE`, or None: a bar for each row that has a ratio."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, 'chart.svg')
+        done = bench(program, 'compute', '--json', '--svg', path)
+        if done.returncode:
+            return done.stderr
+        root = xml.etree.ElementTree.parse(path).getroot()
+        ratios = [r['ratio'] for r in json.loads(done.stdout)['rows'] if r['ratio']]
+        bars = [e for e in root if e.tag.endswith('rect') and 'fill' in e.attrib and 'x' in e.attrib]
+        if len(bars) != len(ratios):
+            return f'{len(bars)} bars for {len(ratios)} ratios'
+    done = bench(program, 'compute', '--svg', '/nowhere/chart.svg')
+    return None if done.returncode == 1 and '/nowhere/chart.svg' in done.stderr else done.stderr
+
+
 def main():
     program = sys.argv[1]
     checks = [
@@ -48,6 +67,7 @@ def main():
         ('copy', lambda: shape(program, 'copy', {'put': 'MB/s', 'get': 'MB/s',
                                                  'put, latency': 'ns',
                                                  'windows, each in turn': 'ns'})),
+        ('a chart', lambda: chart(program)),
         ('an unknown name is a usage error',
          lambda: None if bench(program, 'speed').returncode == 2 else 'status is not 2'),
     ]
