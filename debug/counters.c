@@ -30,7 +30,6 @@ static const struct named hart_table[] = {
     HART("translator.exits.exec_tlb_miss", counters.native_exits[NATIVE_EXIT_FETCH]),
     HART("translator.exits.event", counters.native_exits[NATIVE_EXIT_EVENT]),
     HART("translator.exits.budget", counters.native_exits[NATIVE_EXIT_BUDGET]),
-    HART("translator.exits.system", counters.native_exits[NATIVE_EXIT_SYSTEM]),
     HART("translator.exits.trap", counters.native_exits[NATIVE_EXIT_TRAP]),
     HART("translator.exits.split", counters.native_exits[NATIVE_EXIT_SPLIT]),
 };

@@ -107,7 +107,6 @@ enum native_exit {
     NATIVE_EXIT_FETCH,  /* its page is not in the exec TLB */
     NATIVE_EXIT_EVENT,  /* wait_event was set */
     NATIVE_EXIT_BUDGET, /* fewer instructions are left than it has */
-    NATIVE_EXIT_SYSTEM, /* behind an instruction that may have changed the context */
     NATIVE_EXIT_TRAP,   /* inside an instruction: an exception, a return from one, WFI */
     NATIVE_EXIT_SPLIT,  /* accesses that one look-up was to serve lie in two pages, or in a device */
     NATIVE_EXITS,
@@ -181,6 +180,14 @@ struct hart_clock {
     void *opaque;
 };
 
+/* The code of a physical page that this hart has fetched from: since then nothing has happened that
+ * code must be compared for (mmu.code_epoch), in the same guest. */
+enum { CODE_KNOWN = 512 };
+struct code_known {
+    uint64_t ppn, gatp, epoch;
+    struct code_page *page;
+};
+
 struct hart {
     uint64_t x[33]; /* x[0] stays 0; x[REG_SINK] takes what is written to x0 */
     uint64_t pc;    /* see above */
@@ -229,6 +236,7 @@ struct hart {
     struct hart_clock clock;
     uint64_t hartid;
     unsigned index;
+    struct code_known known[CODE_KNOWN]; /* by page number; context.c has gatp */
     void *private_block; /* where run.c decodes what is executed once */
     struct hart_counters counters;
     struct hart_hooks *hooks; /* NULL: nobody */

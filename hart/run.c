@@ -51,6 +51,32 @@ static const struct op *enter_alone(struct hart *h)
     return b->ops;
 }
 
+static struct code_known *known_at(struct hart *h, uint64_t ppn)
+{
+    return &h->known[ppn % CODE_KNOWN];
+}
+
+static void note_known(struct hart *h, uint64_t ppn, struct code_page *code)
+{
+    *known_at(h, ppn) = (struct code_known){
+        .ppn = ppn, .gatp = h->xbank->ctx.gatp, .epoch = h->mmu.code_epoch, .page = code};
+}
+
+/* The code of physical page ppn at host: compared with memory, unless that was done and nothing has
+ * happened since. */
+static struct code_page *page_code(struct hart *h, uint64_t ppn, const uint8_t *host)
+{
+    const struct code_known *k = known_at(h, ppn);
+    struct code_page *code;
+
+    if (k->epoch == h->mmu.code_epoch && k->ppn == ppn && k->gatp == h->xbank->ctx.gatp)
+        return k->page;
+    code = code_page_get(h->code, ppn, host);
+    if (code)
+        note_known(h, ppn, code);
+    return code;
+}
+
 /* The code of the page that va is in, in the exec TLB from now on. NULL: it cannot be cached, or
  * *faulted with the trap taken. */
 static struct code_page *load_page(struct hart *h, uint64_t va, bool *faulted)
@@ -62,6 +88,7 @@ static struct code_page *load_page(struct hart *h, uint64_t va, bool *faulted)
 
     if (code && code_page_current(h->code, code)) {
         mmu_renew_exec(h->xbank, va);
+        note_known(h, code->ppn, code);
         return code;
     }
     *faulted = !mmu_fetch(&h->mmu, h->xbank, va, &page, &fault);
@@ -71,7 +98,7 @@ static struct code_page *load_page(struct hart *h, uint64_t va, bool *faulted)
     }
     if (!page.whole)
         return NULL;
-    code = code_page_get(h->code, page.pa >> PAGE_SHIFT, page.host - in_page);
+    code = page_code(h, page.pa >> PAGE_SHIFT, page.host - in_page);
     if (code)
         mmu_enter_exec(h->xbank, va, &page, code);
     return code;
@@ -91,6 +118,7 @@ static struct block *straddling_block(struct hart *h, struct code_page *page, bo
     b = code_straddling_block(h->code, page, next);
     if (b || !code_page_renew(h->code, page))
         return b;
+    known_at(h, page->ppn)->epoch = 0;
     page = load_page(h, h->pc, faulted);
     return page ? code_straddling_block(h->code, page, next) : NULL;
 }

@@ -126,9 +126,10 @@ static void write_body(struct trans *t)
         if (in->class == CLASS_SYSTEM)
             t->fp_known = 0;
         if (!emit && code_looks(in)) {
-            /* The context may have changed: hart_run looks. */
-            mov_ri(&t->a, RCX, b->off + op->off + op->len);
-            patch(&t->a, jmp(&t->a), t->jit->thunks.exit_offset[NATIVE_EXIT_SYSTEM]);
+            /* The context may have changed: what follows is looked up in the one that is now. */
+            mov_rm(&t->a, RAX, RBP, HART(vpage));
+            alu_ri(&t->a, W, ALU_ADD, RAX, (int32_t)(b->off + op->off + op->len));
+            emit_goto_rax(t);
             t->done = true;
         }
     }

@@ -90,13 +90,19 @@ struct tlb_bank {
     unsigned fresh_n; /* exec entries that are not stale, listed; more than TLB_FRESH: not all are */
     uint16_t fresh[TLB_FRESH];
     uint64_t fence_is;   /* mmu.fence_is when they were last made stale */
-    uint64_t used;       /* mmu.tick when last made current: the victim is the oldest */
     bool gpa_large;      /* has pieces of a G-stage superpage */
     unsigned large_n;
     struct {
         uint64_t first, last; /* addresses between which there are first-stage superpages or NAPOT
                                  ranges that it has pieces of, and perhaps other pages */
     } large[TLB_LARGE];
+};
+
+/* Where banks hang, with what looking for one and fencing many asks of each. */
+struct tlb_slot {
+    struct mmu_ctx ctx; /* the bank's */
+    uint64_t used;      /* mmu.tick when last made current: the victim is the oldest; 0: never */
+    struct tlb_bank *bank; /* NULL: not allocated yet */
 };
 
 struct mmu_counters {
@@ -128,8 +134,9 @@ enum { PMP_ENTRIES = 16 };
 
 struct mmu {
     struct mem *mem;
-    struct tlb_bank *banks[TLB_BANKS + 1]; /* allocated when first used; the last one is for when
-                                              there is no memory for another */
+    struct tlb_slot slots[TLB_BANKS + 1]; /* the last one's bank is for when there is no memory for
+                                             another */
+    uint64_t used_slots; /* a bit each, the last one left out */
     struct gstage_cache *gcache;
     struct table_cache *tcache;
     struct gstage_cache *remote_gcache; /* of CTX_REMOTE */
@@ -137,6 +144,8 @@ struct mmu {
     struct pmp_span pmp_span; /* that was asked for last */
     uint64_t tick;
     uint64_t fence_is; /* FENCE.I so far; banks that are not in use catch up when they become current */
+    uint64_t code_epoch; /* counts up from 1, wherever code may have been changed or moved: FENCE.I,
+                            fences of the G-stage */
     uint8_t pmpcfg[PMP_ENTRIES];
     uint64_t pmpaddr[PMP_ENTRIES];
     unsigned pmp_n;      /* entries from here on are OFF */

@@ -89,9 +89,10 @@ int mmu_init(struct mmu *mmu, struct mem *mem)
     mmu->remote_gcache = gcache_new();
     mmu->tcache = tcache_new();
     mmu->remote_tcache = tcache_new();
-    mmu->banks[TLB_BANKS] = bank_new();
+    mmu->slots[TLB_BANKS].bank = bank_new();
+    mmu->code_epoch = 1;
     if (!mmu->gcache || !mmu->remote_gcache || !mmu->tcache || !mmu->remote_tcache ||
-        !mmu->banks[TLB_BANKS]) {
+        !mmu->slots[TLB_BANKS].bank) {
         mmu_free(mmu);
         return -ENOMEM;
     }
@@ -101,7 +102,7 @@ int mmu_init(struct mmu *mmu, struct mem *mem)
 void mmu_free(struct mmu *mmu)
 {
     for (unsigned i = 0; i <= TLB_BANKS; i++)
-        free(mmu->banks[i]);
+        free(mmu->slots[i].bank);
     gcache_free(mmu->gcache);
     gcache_free(mmu->remote_gcache);
     tcache_free(mmu->tcache);
@@ -121,45 +122,48 @@ static bool same_context(const struct mmu_ctx *a, const struct mmu_ctx *b)
 }
 
 /* A bank for ctx in place of the longest unused one of its probes. */
-static struct tlb_bank *replace(struct mmu *mmu, const struct mmu_ctx *ctx, unsigned at)
+static struct tlb_slot *replace(struct mmu *mmu, const struct mmu_ctx *ctx, unsigned at)
 {
-    struct tlb_bank **victim = NULL;
+    struct tlb_slot *victim = NULL;
 
     mmu->counters.bank_misses++;
     for (unsigned i = 0; i < PROBES; i++) {
-        struct tlb_bank **b = &mmu->banks[(at + i) % TLB_BANKS];
-        if (!*b)
-            *b = bank_new();
-        if (*b && (!victim || (*b)->used < (*victim)->used))
-            victim = b;
-        if (*b && !(*b)->used)
+        struct tlb_slot *s = &mmu->slots[(at + i) % TLB_BANKS];
+        if (!s->bank)
+            s->bank = bank_new();
+        if (s->bank && (!victim || s->used < victim->used))
+            victim = s;
+        if (s->bank && !s->used)
             break;
     }
     if (!victim)
-        victim = &mmu->banks[TLB_BANKS];
-    drop_bank(*victim);
-    (*victim)->ctx = *ctx;
-    return *victim;
+        victim = &mmu->slots[TLB_BANKS];
+    else
+        mmu->used_slots |= BIT(victim - mmu->slots);
+    drop_bank(victim->bank);
+    victim->ctx = victim->bank->ctx = *ctx;
+    return victim;
 }
+_Static_assert(TLB_BANKS == 64, "mmu.used_slots has a bit for each");
 
 struct tlb_bank *mmu_bank(struct mmu *mmu, const struct mmu_ctx *ctx)
 {
     unsigned at = hash(ctx);
-    struct tlb_bank *b = NULL;
+    struct tlb_slot *s = NULL;
 
-    for (unsigned i = 0; i < PROBES && !b; i++) {
-        struct tlb_bank *candidate = mmu->banks[(at + i) % TLB_BANKS];
-        if (candidate && candidate->used && same_context(&candidate->ctx, ctx))
-            b = candidate;
+    for (unsigned i = 0; i < PROBES && !s; i++) {
+        struct tlb_slot *candidate = &mmu->slots[(at + i) % TLB_BANKS];
+        if (candidate->used && same_context(&candidate->ctx, ctx))
+            s = candidate;
     }
-    if (!b)
-        b = replace(mmu, ctx, at);
-    if (unlikely(b->fence_is != mmu->fence_is)) {
-        make_exec_stale(b);
-        b->fence_is = mmu->fence_is;
+    if (!s)
+        s = replace(mmu, ctx, at);
+    if (unlikely(s->bank->fence_is != mmu->fence_is)) {
+        make_exec_stale(s->bank);
+        s->bank->fence_is = mmu->fence_is;
     }
-    b->used = ++mmu->tick;
-    return b;
+    s->used = ++mmu->tick;
+    return s->bank;
 }
 
 /* Addresses between [first, last] and range i, 0 where they touch. */
@@ -303,44 +307,58 @@ static void drop_gpa(struct tlb_bank *b, uint64_t gpa)
             b->exec[i].tag = TLB_INVALID;
 }
 
+/* What a fence means: contexts with V as in v, of the VMID and ASID; NULL: of any. */
+struct fence {
+    bool v;
+    const unsigned *vmid, *asid;
+};
+
+static bool fence_meets(const struct fence *f, const struct mmu_ctx *ctx)
+{
+    return !!(ctx->mode & CTX_V) == f->v && (!f->vmid || HGATP_VMID(ctx->gatp) == *f->vmid) &&
+           (!f->asid || ATP_ASID(ctx->atp) == *f->asid);
+}
+
+/* What a fence meets, drop by drop_one, which gets address; all of it where address is NULL. */
+static void fence(struct mmu *mmu, const struct fence *f, const uint64_t *address,
+                  void (*drop_one)(struct tlb_bank *b, uint64_t address))
+{
+    struct tlb_slot *spare = &mmu->slots[TLB_BANKS];
+
+    for (uint64_t left = mmu->used_slots; left || spare; left &= left - 1) {
+        struct tlb_slot *s = left ? &mmu->slots[__builtin_ctzll(left)] : spare;
+        if (!left)
+            spare = NULL;
+        if (!s->used || !fence_meets(f, &s->ctx))
+            continue;
+        if (address)
+            drop_one(s->bank, *address);
+        else
+            drop_bank(s->bank);
+    }
+}
+
 void mmu_fence_vma(struct mmu *mmu, const uint64_t *va, const unsigned *asid, const unsigned *vmid)
 {
+    struct fence f = {.v = vmid, .vmid = vmid, .asid = asid};
+
     mmu->counters.fences++;
     tcache_drop_all(mmu->tcache);
-    for (unsigned i = 0; i <= TLB_BANKS; i++) {
-        struct tlb_bank *b = mmu->banks[i];
-        if (!b || !b->used || !!(b->ctx.mode & CTX_V) != !!vmid)
-            continue;
-        if (vmid && HGATP_VMID(b->ctx.gatp) != *vmid)
-            continue;
-        if (asid && ATP_ASID(b->ctx.atp) != *asid)
-            continue;
-        if (va)
-            drop_va(b, *va);
-        else
-            drop_bank(b);
-    }
+    fence(mmu, &f, va, drop_va);
 }
 
 void mmu_fence_gvma(struct mmu *mmu, const uint64_t *gpa, const unsigned *vmid)
 {
+    struct fence f = {.v = true, .vmid = vmid};
+
     mmu->counters.fences++;
+    mmu->code_epoch++;
     tcache_drop_all(mmu->tcache);
     if (gpa)
         gcache_drop(mmu->gcache, *gpa, vmid);
     else
         gcache_drop_all(mmu->gcache);
-    for (unsigned i = 0; i <= TLB_BANKS; i++) {
-        struct tlb_bank *b = mmu->banks[i];
-        if (!b || !b->used || !(b->ctx.mode & CTX_V))
-            continue;
-        if (vmid && HGATP_VMID(b->ctx.gatp) != *vmid)
-            continue;
-        if (gpa)
-            drop_gpa(b, *gpa);
-        else
-            drop_bank(b);
-    }
+    fence(mmu, &f, gpa, drop_gpa);
 }
 
 void mmu_drop_all(struct mmu *mmu)
@@ -349,21 +367,24 @@ void mmu_drop_all(struct mmu *mmu)
     gcache_drop_all(mmu->remote_gcache);
     tcache_drop_all(mmu->tcache);
     tcache_drop_all(mmu->remote_tcache);
+    mmu->code_epoch++;
     for (unsigned i = 0; i <= TLB_BANKS; i++)
-        if (mmu->banks[i])
-            drop_bank(mmu->banks[i]);
+        if (mmu->slots[i].bank)
+            drop_bank(mmu->slots[i].bank);
 }
 
 void mmu_fence_i(struct mmu *mmu, struct tlb_bank *current)
 {
     mmu->fence_is++;
+    mmu->code_epoch++;
     make_exec_stale(current);
     current->fence_is = mmu->fence_is;
 }
 
 void mmu_drop_exec(struct mmu *mmu)
 {
+    mmu->code_epoch++;
     for (unsigned i = 0; i <= TLB_BANKS; i++)
-        if (mmu->banks[i])
-            drop_exec(mmu->banks[i]);
+        if (mmu->slots[i].bank)
+            drop_exec(mmu->slots[i].bank);
 }

@@ -51,7 +51,7 @@ MUTANTS = [
     ('paging', 'interpreter', 'mmu/walk.c',
      'u ? user || st->sum : !user', 'u ? true : !user'),
     ('paging', 'interpreter', 'mmu/tlb.c',
-     'if (asid && ATP_ASID(b->ctx.atp) != *asid)', 'if (asid)'),
+     '(!f->asid || ATP_ASID(ctx->atp) == *f->asid)', '!f->asid'),
     ('guest', 'interpreter', 'mmu/tlb.c',
      'gcache_drop(mmu->gcache, *gpa, vmid);', '(void)gpa;'),
     ('guest', 'interpreter', 'hart/trap.c',
