@@ -182,7 +182,7 @@ struct hart_clock {
 
 /* The code of a physical page that this hart has fetched from: since then nothing has happened that
  * code must be compared for (mmu.code_epoch), in the same guest. */
-enum { CODE_KNOWN = 512 };
+enum { CODE_KNOWN = 4096 };
 struct code_known {
     uint64_t ppn, gatp, epoch;
     struct code_page *page;

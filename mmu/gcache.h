@@ -14,6 +14,7 @@ struct leaf {
     uint64_t pa;      /* of the byte asked for */
     uint64_t size;    /* of the page, bytes */
     unsigned allowed; /* enum mmu_access; MMU_STORE only where D is set */
+    bool global; /* of the first stage: PTE.G of the leaf */
 };
 
 struct gstage_cache;

@@ -15,6 +15,8 @@
  * memory that was never written says that it holds nothing.
  * FENCE.I leaves the translations of fetches and makes their entries stale: one that is fetched
  * from again is renewed without a walk, if the code behind it is as it was.
+ * Global mappings are in all address spaces: a new bank starts with the fetches of such pages that
+ * the one used last before it has, and a fence of one ASID leaves them.
  * Pages that are not main memory, and pages that PMP divides, are never entered: accesses to them
  * walk each time.
  *
@@ -62,7 +64,7 @@ struct mmu_ctx {
     uint64_t epoch; /* CTX_REMOTE: the owner's (struct window_space); else 0 */
 };
 
-enum { TLB_ENTRIES = 16384, TLB_EXEC_ENTRIES = 512, TLB_BANKS = 64, TLB_LARGE = 8,
+enum { TLB_ENTRIES = 16384, TLB_EXEC_ENTRIES = 2048, TLB_BANKS = 64, TLB_LARGE = 8,
        TLB_LISTED = 4096, TLB_EXEC_LISTED = 128, TLB_FRESH = 64 };
 
 #define TLB_INVALID UINT64_MAX
@@ -73,7 +75,7 @@ struct tlb_entry {
 };
 
 struct code_page;
-enum { TLB_STALE = 1 };
+enum { TLB_STALE = 1, TLB_GLOBAL = 1 };
 struct tlb_exec {
     uint64_t tag; /* page address, with TLB_STALE since a FENCE.I; or TLB_INVALID */
     struct code_page *page; /* decoded code of that physical page: the hart's, opaque here */
@@ -83,7 +85,7 @@ struct tlb_bank {
     struct tlb_entry data[2 * TLB_ENTRIES]; /* for loads, then for stores */
     uint64_t data_gpa[2 * TLB_ENTRIES]; /* guest-physical pages where V, else physical: for fences */
     struct tlb_exec exec[TLB_EXEC_ENTRIES];
-    uint64_t exec_gpa[TLB_EXEC_ENTRIES];
+    uint64_t exec_gpa[TLB_EXEC_ENTRIES]; /* likewise, with TLB_GLOBAL where the mapping is global */
     struct mmu_ctx ctx;
     unsigned data_n, exec_n; /* entries filled, listed below, as far as there is room */
     uint16_t data_listed[TLB_LISTED], exec_listed[TLB_EXEC_LISTED];
@@ -173,6 +175,7 @@ struct mmu_page {
     uint64_t size;     /* bytes of the first stage's leaf: a power of two */
     uint64_t gsize;    /* bytes of the G-stage's leaf where V; else as size */
     unsigned allowed;  /* MMU_LOAD, MMU_STORE, MMU_FETCH that need no further walk (D set, PMP) */
+    bool global;       /* PTE.G: it is so in all address spaces (of the guest) */
     bool whole;        /* PMP and memory kind are the same all over the 4 KiB page: may be cached */
 };
 

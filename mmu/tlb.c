@@ -73,6 +73,20 @@ static struct tlb_bank *bank_new(void)
     return b;
 }
 
+/* All but fetches of global mappings. What is listed twice afterwards is dropped twice. */
+static void drop_local(struct tlb_bank *b)
+{
+    unsigned large_n = b->large_n;
+    bool gpa_large = b->gpa_large;
+
+    drop_data(b);
+    b->large_n = large_n;
+    b->gpa_large = gpa_large;
+    for (unsigned i = 0; i < TLB_EXEC_ENTRIES; i++)
+        if (!(b->exec_gpa[i] & TLB_GLOBAL))
+            b->exec[i].tag = TLB_INVALID;
+}
+
 static void drop_bank(struct tlb_bank *b)
 {
     drop_data(b);
@@ -121,9 +135,51 @@ static bool same_context(const struct mmu_ctx *a, const struct mmu_ctx *b)
     return a->atp == b->atp && a->gatp == b->gatp && a->mode == b->mode;
 }
 
+static void catch_up(const struct mmu *mmu, struct tlb_bank *b)
+{
+    if (likely(b->fence_is == mmu->fence_is))
+        return;
+    make_exec_stale(b);
+    b->fence_is = mmu->fence_is;
+}
+
+/* The bank used last of those that have the same global mappings as ctx. */
+static struct tlb_bank *relative(const struct mmu *mmu, const struct mmu_ctx *ctx)
+{
+    const struct tlb_slot *last = NULL;
+
+    if (ATP_MODE(ctx->atp) == ATP_BARE || ctx->mode & CTX_REMOTE)
+        return NULL;
+    for (uint64_t left = mmu->used_slots; left; left &= left - 1) {
+        const struct tlb_slot *s = &mmu->slots[__builtin_ctzll(left)];
+        if (s->ctx.mode == ctx->mode && s->ctx.gatp == ctx->gatp &&
+            ATP_MODE(s->ctx.atp) == ATP_MODE(ctx->atp) && (!last || s->used > last->used))
+            last = s;
+    }
+    return last ? last->bank : NULL;
+}
+
+/* Take over fetches of global mappings into b, which is empty. */
+static void inherit(struct tlb_bank *b, const struct tlb_bank *from)
+{
+    for (unsigned i = 0; i < TLB_EXEC_ENTRIES; i++) {
+        if (from->exec[i].tag == TLB_INVALID || !(from->exec_gpa[i] & TLB_GLOBAL))
+            continue;
+        list(b->exec_listed, &b->exec_n, TLB_EXEC_LISTED, i);
+        if (!(from->exec[i].tag & TLB_STALE))
+            list(b->fresh, &b->fresh_n, TLB_FRESH, i);
+        b->exec[i] = from->exec[i];
+        b->exec_gpa[i] = from->exec_gpa[i];
+    }
+    b->large_n = from->large_n;
+    memcpy(b->large, from->large, sizeof(b->large));
+    b->gpa_large = from->gpa_large;
+}
+
 /* A bank for ctx in place of the longest unused one of its probes. */
 static struct tlb_slot *replace(struct mmu *mmu, const struct mmu_ctx *ctx, unsigned at)
 {
+    struct tlb_bank *from = relative(mmu, ctx);
     struct tlb_slot *victim = NULL;
 
     mmu->counters.bank_misses++;
@@ -141,6 +197,11 @@ static struct tlb_slot *replace(struct mmu *mmu, const struct mmu_ctx *ctx, unsi
     else
         mmu->used_slots |= BIT(victim - mmu->slots);
     drop_bank(victim->bank);
+    victim->bank->fence_is = mmu->fence_is;
+    if (from && from != victim->bank) {
+        catch_up(mmu, from);
+        inherit(victim->bank, from);
+    }
     victim->ctx = victim->bank->ctx = *ctx;
     return victim;
 }
@@ -158,10 +219,7 @@ struct tlb_bank *mmu_bank(struct mmu *mmu, const struct mmu_ctx *ctx)
     }
     if (!s)
         s = replace(mmu, ctx, at);
-    if (unlikely(s->bank->fence_is != mmu->fence_is)) {
-        make_exec_stale(s->bank);
-        s->bank->fence_is = mmu->fence_is;
-    }
+    catch_up(mmu, s->bank);
     s->used = ++mmu->tick;
     return s->bank;
 }
@@ -254,7 +312,7 @@ void mmu_enter_exec(struct tlb_bank *b, uint64_t va, const struct mmu_page *page
         list(b->fresh, &b->fresh_n, TLB_FRESH, i);
     b->exec[i].tag = va & PAGE_MASK;
     b->exec[i].page = code;
-    b->exec_gpa[i] = page->gpa & PAGE_MASK;
+    b->exec_gpa[i] = (page->gpa & PAGE_MASK) | (page->global ? TLB_GLOBAL : 0);
     note_sizes(b, va, page);
 }
 
@@ -303,7 +361,7 @@ static void drop_gpa(struct tlb_bank *b, uint64_t gpa)
         for (unsigned i = 0; i < b->data_n; i++)
             drop_if_gpa(b, b->data_listed[i], gpa & PAGE_MASK);
     for (unsigned i = 0; i < TLB_EXEC_ENTRIES; i++)
-        if (b->exec_gpa[i] == (gpa & PAGE_MASK))
+        if ((b->exec_gpa[i] & PAGE_MASK) == (gpa & PAGE_MASK))
             b->exec[i].tag = TLB_INVALID;
 }
 
@@ -333,6 +391,8 @@ static void fence(struct mmu *mmu, const struct fence *f, const uint64_t *addres
             continue;
         if (address)
             drop_one(s->bank, *address);
+        else if (f->asid)
+            drop_local(s->bank);
         else
             drop_bank(s->bank);
     }

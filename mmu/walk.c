@@ -181,6 +181,7 @@ static void make_leaf(const struct stage *st, uint64_t va, uint64_t pte, unsigne
     leaf->size = pte & PTE_N ? NAPOT_SIZE : BIT(PAGE_SHIFT + LEVEL_BITS * level);
     leaf->pa = (base & -leaf->size) | (va & (leaf->size - 1));
     leaf->allowed = permissions(st, pte);
+    leaf->global = pte & PTE_G;
     if (!(pte & PTE_D))
         leaf->allowed &= ~MMU_STORE;
 }
@@ -490,6 +491,7 @@ static bool translate(const struct request *rq, unsigned size, struct mmu_page *
     page->gpa = first.pa;
     page->size = first.size;
     page->gsize = second.size;
+    page->global = first.global;
     page->allowed = first.allowed & second.allowed & (MMU_LOAD | MMU_STORE | MMU_FETCH);
     return finish(rq, second.pa, size, page);
 }

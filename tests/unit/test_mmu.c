@@ -427,6 +427,91 @@ static void more_contexts_than_banks(void **state)
         }
 }
 
+/* --- Fetches of global mappings --- */
+
+#define GLOBAL_VA UINT64_C(0xffffffff80000000)
+#define LOCAL_VA UINT64_C(0x10000)
+#define GLOBAL_GPA UINT64_C(0x80001000)
+
+static struct mmu_ctx space(unsigned asid, uint64_t gatp)
+{
+    return (struct mmu_ctx){.atp = (uint64_t)ATP_SV39 << 60 | (uint64_t)asid << 44 | asid,
+                            .gatp = gatp,
+                            .mode = PRV_S | (gatp ? CTX_V : 0)};
+}
+
+/* A new bank for space asid, with a global page and one of its own. code stands for decoded code. */
+static struct tlb_bank *new_space(struct fixture *f, unsigned asid, uint64_t gatp, bool enter)
+{
+    struct mmu_page page = {.gpa = GLOBAL_GPA, .size = PAGE_SIZE, .gsize = PAGE_SIZE};
+    struct code_page *code = (struct code_page *)f;
+    struct mmu_ctx ctx = space(asid, gatp);
+    struct tlb_bank *b = mmu_bank(&f->mmu, &ctx);
+
+    if (!enter)
+        return b;
+    mmu_enter_exec(b, LOCAL_VA, &page, code);
+    page.global = true;
+    mmu_enter_exec(b, GLOBAL_VA, &page, code);
+    return b;
+}
+
+static void a_new_space_begins_with_global_fetches(void **state)
+{
+    struct fixture *f = *state;
+    struct tlb_bank *one = new_space(f, 1, 0, true), *two = new_space(f, 2, 0, false);
+
+    assert_ptr_not_equal(one, two);
+    assert_ptr_equal(tlb_exec(two, GLOBAL_VA), f);
+    assert_null(tlb_exec(two, LOCAL_VA));
+    assert_ptr_equal(tlb_exec(one, LOCAL_VA), f);
+    mmu_fence_i(&f->mmu, one);
+    two = new_space(f, 2, 0, false);
+    assert_null(tlb_exec(two, GLOBAL_VA));
+    assert_ptr_equal(tlb_exec_stale(two, GLOBAL_VA), f);
+    assert_null(tlb_exec(new_space(f, 3, 0, false), GLOBAL_VA)); /* stale as well */
+}
+
+/* Another guest, another format of tables, another privilege, no tables: other mappings. */
+static void strangers_begin_with_nothing(void **state)
+{
+    struct fixture *f = *state;
+    struct mmu_ctx user = space(2, 0), sv48 = space(2, 0), bare = {.mode = PRV_S};
+
+    new_space(f, 1, 0, true);
+    user.mode = PRV_U;
+    sv48.atp = (sv48.atp & ~(UINT64_C(15) << 60)) | (uint64_t)ATP_SV48 << 60;
+    assert_null(tlb_exec(mmu_bank(&f->mmu, &user), GLOBAL_VA));
+    assert_null(tlb_exec(mmu_bank(&f->mmu, &sv48), GLOBAL_VA));
+    assert_null(tlb_exec(mmu_bank(&f->mmu, &bare), GLOBAL_VA));
+    assert_null(tlb_exec(new_space(f, 1, 1, false), GLOBAL_VA));
+    new_space(f, 1, 1, true);
+    assert_ptr_equal(tlb_exec(new_space(f, 2, 1, false), GLOBAL_VA), f);
+    assert_null(tlb_exec(new_space(f, 1, 2, false), GLOBAL_VA));
+}
+
+static void fences_of_one_space_leave_global_fetches(void **state)
+{
+    struct fixture *f = *state;
+    const uint64_t va = GLOBAL_VA, gpa = GLOBAL_GPA;
+    struct tlb_bank *one = new_space(f, 1, 0, true), *two = new_space(f, 2, 0, true), *guest;
+    unsigned asid = 1;
+
+    mmu_fence_vma(&f->mmu, NULL, &asid, NULL);
+    assert_null(tlb_exec(one, LOCAL_VA));
+    assert_ptr_equal(tlb_exec(one, GLOBAL_VA), f);
+    assert_ptr_equal(tlb_exec(two, LOCAL_VA), f);
+    mmu_fence_vma(&f->mmu, &va, NULL, NULL);
+    assert_null(tlb_exec(one, GLOBAL_VA));
+    assert_null(tlb_exec(two, GLOBAL_VA));
+    new_space(f, 1, 0, true);
+    mmu_fence_vma(&f->mmu, NULL, NULL, NULL);
+    assert_null(tlb_exec(one, GLOBAL_VA));
+    guest = new_space(f, 1, 1, true);
+    mmu_fence_gvma(&f->mmu, &gpa, NULL);
+    assert_null(tlb_exec(guest, GLOBAL_VA));
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -437,6 +522,9 @@ int main(void)
         TEST(a_page_that_pmp_divides_is_not_uniform),
         TEST(banks_never_disagree_with_fenced_tables),
         TEST(more_contexts_than_banks),
+        TEST(a_new_space_begins_with_global_fetches),
+        TEST(strangers_begin_with_nothing),
+        TEST(fences_of_one_space_leave_global_fetches),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
