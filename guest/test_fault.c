@@ -61,7 +61,7 @@ static void wild_table(struct guest *g)
 /* Touches all of its memory. */
 static void hog(struct guest *g)
 {
-    for (uint64_t at = MEGAPAGE_SIZE; at < g->ram_size; at += PAGE_SIZE)
+    for (uint64_t at = MEGAPAGE_SIZE; at < g->ram_size; at += MEGAPAGE_SIZE)
         (void)*(volatile uint8_t *)(g->ram_base + at);
 }
 

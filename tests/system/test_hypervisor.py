@@ -51,7 +51,7 @@ class Machine:
     def is_isthmus(self):
         return self.name.startswith("isthmus")
 
-    def run(self, harts, guests, windows=(), memory="512M", timeout=50, more=(), until=None):
+    def run(self, harts, guests, windows=(), memory="512M", timeout=120, more=(), until=None):
         """Runs it to its end, or, with @until, till a line matches that."""
         args = self.command + ["--harts", str(harts), "--memory", memory, "--timeout", str(timeout)]
         for g in guests:

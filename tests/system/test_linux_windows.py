@@ -80,18 +80,24 @@ class Guests:
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                         stderr=subprocess.STDOUT)
         self.lines = {"": []}
+        self.unfinished = "" # what stands on the console after the last newline
         self.changed = threading.Condition()
         self.reader = threading.Thread(target=self.read, daemon=True)
         self.reader.start()
 
     def read(self):
-        for line in self.process.stdout:
-            line = line.decode(errors="replace").rstrip()
-            print("#", line, flush=True)
-            m = re.match(r"\[(\w+)\] (.*)", line)
+        while piece := os.read(self.process.stdout.fileno(), 4096):
             with self.changed:
-                self.lines.setdefault(m[1] if m else "", []).append(m[2] if m else line)
+                *lines, self.unfinished = (self.unfinished + piece.decode(errors="replace")).split("\n")
+                for line in lines:
+                    print("#", line.rstrip(), flush=True)
+                    m = re.match(r"\[(\w+)\] (.*)", line.rstrip())
+                    self.lines.setdefault(m[1] if m else "", []).append(m[2] if m else line.rstrip())
                 self.changed.notify_all()
+
+    def wait_for_prompt(self, text, seconds=30):
+        with self.changed:
+            return self.changed.wait_for(lambda: self.unfinished == text, seconds)
 
     def wait_for(self, guest, text, seconds=200):
         with self.changed:
@@ -154,22 +160,26 @@ def transfer(where, files):
 def console(where, files):
     """Each has a terminal; what is typed goes to the one, and to the other after Ctrl-]."""
     script = ("test -c /dev/ttyS0 && echo @tty; echo @irq $(grep -c ttyS0 /proc/interrupts)\n"
-              "read x; echo \"@read $x\"; [ $x = wait ] && read x && echo \"@read $x\"\n")
+              "read x; echo \"@read $x\"\n"
+              "if [ \"$x\" = wait ]; then echo -n 'prompt> '; read x; echo; echo \"@read $x\"; fi\n")
     g = Guests(where, files, {"alice": script, "bob": script})
     alive = g.wait_for("alice", "@irq") and g.wait_for("bob", "@irq")
     time.sleep(1)
     g.type(b"wait\n")
     alive = alive and g.wait_for("alice", "@read wait", 30)
+    prompt = g.wait_for_prompt("[alice] prompt> ")
     g.type(b"\x1d")
     alive = alive and g.wait_for("", "hypervisor: input goes to bob", 30)
     g.type(b"for bob\n")
     alive = alive and g.wait_for("", "guest bob has shut down", 60)
-    g.type(b"for alice\n") # which it goes to, since nobody else is there
+    again = g.wait_for_prompt("[alice] prompt> ") # which input goes to, since nobody else is there
+    g.type(b"for alice\n")
     status = g.end()
     yield "each has a terminal", "@tty" in g.lines.get("alice", []) and "@tty" in g.lines.get("bob", [])
     yield "whose interrupt it takes", g.values("alice", "irq") + g.values("bob", "irq") == ["1", "1"]
     yield "input goes to the first guest, and to the last", \
         g.values("alice", "read") == ["wait", "for alice"]
+    yield "a prompt is shown, and again after other lines", prompt and again
     yield "Ctrl-] passes it on", g.values("bob", "read") == ["for bob"]
     yield "console: all guests end well", alive and status == 0
 
