@@ -10,6 +10,7 @@
 #define SHARED_VA 0x1500000000ull
 #define FENCE_ROUNDS 60
 #define FP_ROUNDS 300
+#define CSR_ROUNDS 100
 #define OWN_ROUNDS 300
 #define OWN_PAGES 5 /* a vCPU that goes around the harts finds another page at each turn */
 
@@ -19,7 +20,7 @@ static struct smp {
     uint64_t hello[MAX_CPUS];
     uint64_t ipis[MAX_CPUS];
     uint64_t round, seen[MAX_CPUS];
-    uint64_t fp_errors, own_errors;
+    uint64_t fp_errors, csr_errors, own_errors;
     uint32_t allocating;
     bool stop;
 } smp;
@@ -159,33 +160,6 @@ static void test_fence(struct guest *g)
     say("@fence %d\n", ok);
 }
 
-/* Keeps its own values in registers that a careless world switch would lose. */
-static void hold_fp(struct cpu *cpu)
-{
-    double seed = (double)cpu->id + 0.5;
-
-    for (unsigned n = 0; n < FP_ROUNDS; n++) {
-        uint64_t end = time_now() + cpu->guest->timebase / 10000;
-        double low, high;
-
-        __asm__ volatile("fmv.d fs0, %0\n\tfmv.d ft11, %0" : : "f"(seed) : "fs0", "ft11");
-        if (n & 1)
-            guest_yield();
-        do {
-            __asm__ volatile("fmv.d %0, fs0\n\tfmv.d %1, ft11" : "=f"(low), "=f"(high));
-        } while (time_now() < end);
-        if (low != seed || high != seed)
-            __atomic_fetch_add(&smp.fp_errors, 1, __ATOMIC_RELAXED);
-    }
-}
-
-static void test_fp(struct guest *g)
-{
-    on_all(g, hold_fp);
-    hold_fp(&g->cpus[0]);
-    say("@fp %d\n", all_done(g) && !smp.fp_errors);
-}
-
 /* Gives its hart away, in ways that bring it to another one often. */
 static void leave_hart(struct cpu *cpu, uint64_t n)
 {
@@ -203,6 +177,70 @@ static void remap(struct cpu *cpu, struct space *space, uint64_t *const *pages, 
         space_map(cpu->guest, space, va[i], (uint64_t)pages[n % OWN_PAGES], PAGE_SIZE, PTE_R);
         __asm__ volatile("sfence.vma %0, zero" : : "r"(va[i]) : "memory");
     }
+}
+
+/* Keeps its own values in registers that a careless world switch would lose. The compiler's own
+   ones are lost with them: what is compared is held in integers. */
+static void hold_fp(struct cpu *cpu)
+{
+    uint64_t seed = 0x3ff8000000000000 | cpu->id;
+
+    for (unsigned n = 0; n < FP_ROUNDS; n++) {
+        uint64_t end = time_now() + cpu->guest->timebase / 10000;
+        uint64_t low, high;
+
+        __asm__ volatile("fmv.d.x fs0, %0\n\tfmv.d.x ft11, %0" : : "r"(seed) : "fs0", "ft11");
+        if (n & 1)
+            guest_yield();
+        do {
+            __asm__ volatile("fmv.x.d %0, fs0\n\tfmv.x.d %1, ft11" : "=r"(low), "=r"(high));
+        } while (time_now() < end);
+        if (low != seed || high != seed)
+            __atomic_fetch_add(&smp.fp_errors, 1, __ATOMIC_RELAXED);
+    }
+}
+
+static void test_fp(struct guest *g)
+{
+    on_all(g, hold_fp);
+    hold_fp(&g->cpus[0]);
+    say("@fp %d\n", all_done(g) && !smp.fp_errors);
+}
+
+/* The same with the supervisor's registers, as far as each can hold what is written. */
+#define EACH_CSR(X)                                                                                \
+    X(CSR_SSCRATCH, 0)                                                                             \
+    X(CSR_SEPC, 1)                                                                                 \
+    X(CSR_SCAUSE, 2)                                                                               \
+    X(CSR_STVAL, 3)                                                                                \
+    X(CSR_SCOUNTEREN, 4)                                                                           \
+    X(CSR_SENVCFG, 5)
+
+static void hold_csrs(struct cpu *cpu)
+{
+#define KEEP(csr, i) kept[i] = csr_read(csr);
+#define HOLD(csr, i)                                                                               \
+    csr_write(csr, cpu->id << 4 | cpu->id << 1);                                                   \
+    held[i] = csr_read(csr);
+#define LOOK(csr, i) errors += csr_read(csr) != held[i];
+#define GIVE_BACK(csr, i) csr_write(csr, kept[i]);
+    uint64_t kept[6], held[6], errors = 0;
+
+    EACH_CSR(KEEP)
+    for (uint64_t n = 0; n < CSR_ROUNDS; n++) {
+        EACH_CSR(HOLD)
+        leave_hart(cpu, n);
+        EACH_CSR(LOOK)
+    }
+    EACH_CSR(GIVE_BACK)
+    __atomic_fetch_add(&smp.csr_errors, errors, __ATOMIC_RELAXED);
+}
+
+static void test_csrs(struct guest *g)
+{
+    on_all(g, hold_csrs);
+    hold_csrs(&g->cpus[0]);
+    say("@csrs %d\n", all_done(g) && !smp.csr_errors);
 }
 
 /*
@@ -280,6 +318,7 @@ int guest_main(struct guest *g)
     test_timer(g);
     test_fence(g);
     test_fp(g);
+    test_csrs(g);
     test_own(g);
     say("@done\n");
     return 0;

@@ -127,7 +127,7 @@ def smp(machine, guest, harts, more=()):
     wrong = []
     r = machine.run(harts, [f"{guest('test_smp')},name=smp,vcpus=8,memory=16M"], more=more)
     expect(r.status == 0, f"exit status {r.status}", wrong)
-    for key in ("hsm", "ipi", "timer", "fence", "fp", "own"):
+    for key in ("hsm", "ipi", "timer", "fence", "fp", "csrs", "own"):
         expect(r.values("smp", key) == ["1"], key, wrong)
     return wrong, r
 
