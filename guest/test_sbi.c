@@ -11,6 +11,8 @@
 #include "sbi.h"
 
 #define USER_VA 0x10000000ull
+#define NULL_LOADS 20000
+#define NULL_SPACES 4
 #define RANDOM_CALLS 30000
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -181,8 +183,10 @@ static void test_random_calls(struct guest *g)
 /* Registers of the hypervisor, and those that it does not keep for each guest. */
 #define WITHHELD(X)                                                                                \
     X(CSR_VSSTATUS)                                                                                \
-    X(CSR_HSTATUS) X(CSR_HGATP) X(CSR_HVIP) X(CSR_HIWT) X(CSR_SSTATEEN0) X(CSR_SISELECT)           \
-        X(CSR_SIREG) X(CSR_STOPEI) X(CSR_STOPI)
+    X(CSR_HSTATUS)                                                                                 \
+    X(CSR_HGATP)                                                                                   \
+    X(CSR_HVIP) X(CSR_HIWT) X(CSR_SSTATEEN0) X(CSR_SISELECT) X(CSR_SIREG) X(CSR_STOPEI)            \
+        X(CSR_STOPI)
 
 USER_CODE static void user_wfi(uint64_t argument)
 {
@@ -211,6 +215,31 @@ static void test_withheld(struct guest *g, struct space *space)
     say("@withheld %d\n", ok && left == -CAUSE_ILLEGAL);
 }
 
+static __attribute__((noinline)) uint8_t load(const volatile uint8_t *p)
+{
+    return *p;
+}
+
+/* Page 0 is not mapped: neither where a load went often to another page before, nor in a space that
+   never saw that page. */
+static void test_null(struct guest *g)
+{
+    static uint8_t buffer[2 * PAGE_SIZE];
+    unsigned faults = 0;
+
+    for (unsigned n = 0; n < NULL_SPACES; n++) {
+        struct space other;
+
+        for (unsigned i = 0; i < NULL_LOADS; i++)
+            load(buffer + i % sizeof(buffer));
+        space_create(g, &other, 3);
+        space_use(&other);
+        for (uint64_t at = 0; at < PAGE_SIZE; at += 8)
+            faults += !catch_trap(load((const uint8_t *)at));
+    }
+    say("@null %d\n", faults == NULL_SPACES * PAGE_SIZE / 8);
+}
+
 int guest_main(struct guest *g)
 {
     struct space space;
@@ -221,5 +250,6 @@ int guest_main(struct guest *g)
     test_answers();
     test_registers();
     test_random_calls(g);
+    test_null(g);
     return 0;
 }

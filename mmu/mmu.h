@@ -10,9 +10,8 @@
  * A bank is direct-mapped, apart for loads and for stores: the two sides of a copy never contend for
  * an entry. An entry's tag is the address of its page, so that one compare of the accessed address
  * with bits 11:3 cleared answers for page, validity and natural alignment at once.
- * It is large, for programs that go all over tens of MiB, and costs the host what is filled of it alone:
- * a bank lists the entries that it filled, dropping all of it costs what filling it did, at most, and
- * memory that was never written says that it holds nothing.
+ * It is large, for programs that go all over tens of MiB; a bank lists the entries that it filled, so
+ * that dropping all of it costs what filling it did, at most.
  * FENCE.I leaves the translations of fetches and makes their entries stale: one that is fetched
  * from again is renewed without a walk, if the code behind it is as it was.
  * Global mappings are in all address spaces: a new bank starts with the fetches of such pages that
@@ -70,7 +69,7 @@ enum { TLB_ENTRIES = 16384, TLB_EXEC_ENTRIES = 2048, TLB_BANKS = 64, TLB_LARGE =
 #define TLB_INVALID UINT64_MAX
 
 struct tlb_entry {
-    uint64_t tag;     /* page address, or TLB_INVALID; also 0 in an entry that is not page 0's */
+    uint64_t tag;     /* page address, or TLB_INVALID */
     uintptr_t addend; /* host address = virtual address + addend */
 };
 

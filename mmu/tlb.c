@@ -66,7 +66,9 @@ static struct tlb_bank *bank_new(void)
     struct tlb_bank *b = calloc(1, sizeof(*b));
 
     if (b) {
-        b->data[0].tag = b->data[TLB_ENTRIES].tag = TLB_INVALID; /* zeros would be page 0 */
+        /* Zeros would be page 0, also in entries that are not its own: translated code guesses. */
+        for (unsigned i = 0; i < ARRAY_SIZE(b->data); i++)
+            b->data[i].tag = TLB_INVALID;
         b->exec_n = TLB_EXEC_LISTED + 1;
         drop_exec(b);
     }
@@ -272,7 +274,7 @@ static void note_sizes(struct tlb_bank *b, uint64_t va, const struct mmu_page *p
 
 static bool holds_nothing(const struct tlb_bank *b, unsigned i)
 {
-    return b->data[i].tag == TLB_INVALID || (b->data[i].tag == 0 && i % TLB_ENTRIES != 0);
+    return b->data[i].tag == TLB_INVALID;
 }
 
 /* Enter the page as data[i]. */

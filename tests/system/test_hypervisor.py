@@ -249,7 +249,7 @@ def sbi(machine, guest, harts):
     r = machine.run(harts, [f"{guest('test_sbi')},name=sbi,memory=16M",
                             f"{guest('test_hello')},name=good,memory=16M"], ["sbi:sbi,rw,64K,user"])
     expect(r.status == 0, f"exit status {r.status}", wrong)
-    for key in ("answers", "registers", "random", "withheld"):
+    for key in ("answers", "registers", "random", "withheld", "null"):
         expect(r.values("sbi", key) == ["1"], key, wrong)
     expect(r.said("good", "^hello 2 from good"), "the good guest did not finish", wrong)
     return wrong, r
