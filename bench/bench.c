@@ -32,6 +32,7 @@ struct bench_samples {
 struct bench_report {
     json_t *rows;
     bool table; /* print rows as they come */
+    json_t *skipped;
     bool qemu;
     const char *prefix;
 };
@@ -161,7 +162,8 @@ void bench_row(struct bench_report *r, struct bench_row row)
 
 /* --- running --- */
 
-static const struct bench *const benches[] = {&bench_copy, &bench_switch, &bench_compute};
+static const struct bench *const benches[] = {&bench_copy, &bench_switch, &bench_compute,
+                                              &bench_linux};
 
 /* Take what a program printed, line by line. Result: false at a line that cannot be read. */
 static bool take_lines(const struct bench *b, struct bench_samples *s, enum bench_side side,
@@ -180,6 +182,7 @@ static bool take_lines(const struct bench *b, struct bench_samples *s, enum benc
 /* The paths of what a bench runs. */
 struct files {
     char *image, *hosted, *hypervisor;
+    void *prepared;
 };
 
 /* Take the lines of guests: "[NAME] @...". */
@@ -202,8 +205,13 @@ static bool take_guest_lines(const struct bench *b, struct bench_samples *s, cha
 static bool run_round(const struct bench *b, struct bench_samples *s, const struct files *f,
                       bool qemu, char *why, unsigned size)
 {
-    char *text = bench_on_isthmus(f->image, b->memory, why, size);
-    bool good = text && take_lines(b, s, BENCH_ISTHMUS, text, why, size);
+    char *text;
+    bool good;
+
+    if (b->round)
+        return b->round(f->prepared, s, qemu, why, size);
+    text = bench_on_isthmus(f->image, b->memory, why, size);
+    good = text && take_lines(b, s, BENCH_ISTHMUS, text, why, size);
 
     free(text);
     if (good && qemu) {
@@ -241,23 +249,28 @@ static bool run_bench(const struct bench *b, unsigned rounds, const struct files
     return good;
 }
 
-static int run_named(const struct bench *b, unsigned rounds, struct bench_report *r,
-                     char *(*find)(const char *name), void (*complain)(const char *fmt, ...))
+static void print_head(const struct bench *b)
 {
-    struct files f = {.image = find(b->image)};
+    printf("%s: %s\n%-22s %10s %12s %-5s %-14s %12s %8s\n", b->name, b->help, "name", "size",
+           "value", "unit", "peer", "peer value", "ratio");
+}
+
+static int run_named(const struct bench *b, unsigned rounds, struct bench_report *r,
+                     const struct bench_host *h)
+{
+    struct files f = {.image = h->find(b->image)};
     char why[512];
     bool good = f.image;
 
     if (good && b->hosted) {
-        f.hosted = find(b->hosted);
-        f.hypervisor = f.hosted ? find("hypervisor/hypervisor.elf") : NULL;
+        f.hosted = h->find(b->hosted);
+        f.hypervisor = f.hosted ? h->find("hypervisor/hypervisor.elf") : NULL;
         good = f.hypervisor;
     }
     if (good && r->table)
-        printf("%s: %s\n%-22s %10s %12s %-5s %-14s %12s %8s\n", b->name, b->help, "name", "size",
-               "value", "unit", "peer", "peer value", "ratio");
+        print_head(b);
     if (good && !(good = run_bench(b, rounds, &f, r, why, sizeof(why))))
-        complain("bench %s: %s", b->name, why);
+        h->complain("bench %s: %s", b->name, why);
     if (good && r->table)
         printf("\n");
     free(f.image);
@@ -266,24 +279,61 @@ static int run_named(const struct bench *b, unsigned rounds, struct bench_report
     return !good;
 }
 
-int bench_main(const char *name, bool json, const char *svg, bool qemu, unsigned rounds,
-               char *(*find)(const char *name), void (*complain)(const char *fmt, ...))
+/* One that runs what is to be fetched first; it is skipped where that cannot be. */
+static int run_fetched(const struct bench *b, unsigned rounds, struct bench_report *r,
+                       const struct bench_host *h)
 {
-    struct bench_report r = {.rows = json_array(), .table = !json, .qemu = qemu, .prefix = ""};
+    struct files f = {.prepared = NULL};
+    bool unreachable = false, good = false;
+    char why[512], *folder = h->fetch(&unreachable);
+
+    if (!folder && unreachable) {
+        static const char reason[] = "Debian's packages cannot be fetched";
+
+        json_object_set_new(r->skipped, b->name, json_string(reason));
+        if (r->table)
+            printf("%s: skipped: %s\n\n", b->name, reason);
+        return 0;
+    }
+    if (folder && (f.prepared = b->prepare(folder, h->find, why, sizeof(why)))) {
+        if (r->table)
+            print_head(b);
+        good = run_bench(b, rounds, &f, r, why, sizeof(why));
+        if (good && r->table)
+            printf("\n");
+        b->release(f.prepared);
+    }
+    if (folder && !good)
+        h->complain("bench %s: %s", b->name, why);
+    free(folder);
+    return !good;
+}
+
+int bench_main(const char *name, bool json, const char *svg, bool qemu, unsigned rounds,
+               const struct bench_host *host)
+{
+    struct bench_report r = {
+        .rows = json_array(), .table = !json, .skipped = json_object(), .qemu = qemu, .prefix = ""};
     int status = name ? 2 : 0;
 
     for (size_t i = 0; i < sizeof(benches) / sizeof(benches[0]); i++) {
-        if (name && strcmp(name, benches[i]->name))
+        const struct bench *b = benches[i];
+
+        if (name && strcmp(name, b->name))
             continue;
-        r.prefix = name ? "" : benches[i]->name;
-        status = run_named(benches[i], rounds, &r, find, complain);
+        r.prefix = name ? "" : b->name;
+        status = b->prepare ? run_fetched(b, rounds, &r, host) : run_named(b, rounds, &r, host);
         if (status)
             break;
     }
     if (status == 2)
-        complain("bench %s: there is none of this name; expected copy, switch or compute", name);
+        host->complain(
+            "bench %s: there is none of this name; expected copy, switch, compute or linux", name);
     if (json && !status) {
         json_t *root = json_pack("{s:s, s:O}", "bench", name ? name : "all", "rows", r.rows);
+
+        if (json_object_size(r.skipped))
+            json_object_set(root, "skipped", r.skipped);
         json_dumpf(root, stdout, JSON_INDENT(1) | JSON_REAL_PRECISION(6));
         printf("\n");
         json_decref(root);
@@ -292,9 +342,10 @@ int bench_main(const char *name, bool json, const char *svg, bool qemu, unsigned
         int err = bench_chart(svg, r.rows);
 
         if (err)
-            complain("--svg %s: cannot write the file: %s", svg, strerror(-err));
+            host->complain("--svg %s: cannot write the file: %s", svg, strerror(-err));
         status = err ? 1 : 0;
     }
     json_decref(r.rows);
+    json_decref(r.skipped);
     return status;
 }

@@ -32,9 +32,15 @@ struct bench {
     /* Measure the host's side once, in this process. NULL: there is none. */
     void (*host)(struct bench_samples *s);
     void (*rows)(const struct bench_samples *s, struct bench_report *r);
+    /* Benches with machines of their own, which have no image: what they run is made of the files
+     * in a folder that bench_host.fetch gives; then rounds, on isthmus and QEMU in turn. Results:
+     * NULL, false: it failed; why says so in at most size bytes. */
+    void *(*prepare)(const char *folder, char *(*find)(const char *name), char *why, unsigned size);
+    bool (*round)(void *prepared, struct bench_samples *s, bool qemu, char *why, unsigned size);
+    void (*release)(void *prepared);
 };
 
-extern const struct bench bench_compute, bench_copy, bench_switch;
+extern const struct bench bench_compute, bench_copy, bench_linux, bench_switch;
 
 /* One more value of a sample, by its printf-like key. */
 void bench_add(struct bench_samples *s, enum bench_side side, double value, const char *key, ...)
@@ -64,11 +70,20 @@ double bench_seconds(void);
 /* A window of this size is between the two guests of bench.hosted. */
 #define BENCH_HOSTED_WINDOW (UINT64_C(17) << 20)
 
+/* What the benches ask of the command. */
+struct bench_host {
+    /* The path of an image: malloc'ed, or NULL after complaining. */
+    char *(*find)(const char *name);
+    /* The folder with the kernel and the disk of bench linux, the same; *unreachable: they cannot
+     * be fetched. */
+    char *(*fetch)(bool *unreachable);
+    void (*complain)(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+};
+
 /* The command: run the named bench, or all where name is NULL, with `rounds` rounds, on QEMU too
- * where that is wanted and installed, and print a table or a JSON object; svg: a file for a chart of
- * the ratios, or NULL. find gives the path of an
- * image (malloc'ed, or NULL after complaining). Result: exit status. */
+ * where that is wanted and installed, and print a table or a JSON object; svg: a file for a chart
+ * of the ratios, or NULL. Result: exit status. */
 int bench_main(const char *name, bool json, const char *svg, bool qemu, unsigned rounds,
-               char *(*find)(const char *name), void (*complain)(const char *fmt, ...));
+               const struct bench_host *host);
 
 #endif

@@ -1,9 +1,9 @@
 #!/bin/busybox sh
 # SPDX-License-Identifier: MIT
 # First program of the stock kernel. It loads the drivers of the root disk, and then goes over to the
-# system on it; or, with isthmus.install in the command line, makes that system first: out of the
-# payload disk, unpacked and configured by the packages' own scripts.
-/bin/busybox mkdir -p /proc /sys /dev /root /payload
+# system on it; or, with isthmus.install in the command line, first finishes that system: files get
+# their owners, and packages are configured by their own scripts.
+/bin/busybox mkdir -p /proc /sys /dev /root
 /bin/busybox --install -s /bin
 export PATH=/bin:/sbin:/usr/bin:/usr/sbin
 mount -t proc none /proc
@@ -27,18 +27,11 @@ give_up() {
     sleep 60
 }
 
-unpack() {
-    mount -t ext4 -o ro /dev/vdb /payload || give_up "cannot mount the payload"
-    # base-files first: its links /bin and so on are where the others unpack.
-    for tar in /payload/tars/base-files.tar /payload/tars/*.tar; do
-        tar -x -f "$tar" -C /root || give_up "cannot unpack $tar"
-    done
-    mkdir -p /root/var/lib/dpkg/info /root/var/lib/dpkg/updates
-    cp /payload/info/* /root/var/lib/dpkg/info/
-    cp /payload/status /root/var/lib/dpkg/status
-    : >/root/var/lib/dpkg/available
-    cp -R /payload/files/. /root/
-    chown -R 0:0 /root/etc/apt /root/root
+# The disk was made by somebody who is not root.
+give_owners() {
+    chown -R -h 0:0 /root
+    (cd /root && sh isthmus-special) || give_up "cannot give files their owners"
+    rm /root/isthmus-special
 }
 
 configure() {
@@ -54,11 +47,9 @@ configure() {
     DEBIAN_FRONTEND=noninteractive DEBCONF_NONINTERACTIVE_SEEN=true LC_ALL=C HOME=/root \
         chroot /root /usr/bin/dpkg --force-depends --force-confold --force-unsafe-io \
         --configure -a || give_up "the packages' configuration failed"
-    chroot /root /usr/sbin/depmod "$(uname -r)"
     rm /root/usr/sbin/policy-rc.d
-    chroot /root /usr/bin/passwd -d root
-    chroot /root /bin/sh /etc/isthmus-setup || give_up "the last settings failed"
-    rm /root/etc/isthmus-setup
+    chroot /root /bin/sh /isthmus-setup || give_up "the last settings failed"
+    rm /root/isthmus-setup
     for fs in dev sys proc; do
         umount "/root/$fs"
     done
@@ -66,8 +57,9 @@ configure() {
 
 wait_for /dev/vda
 if grep -q isthmus.install /proc/cmdline; then
-    mount -t ext4 /dev/vda /root || give_up "cannot mount the root disk"
-    unpack
+    # Nothing of it is of worth before the end: no barriers, no times of access.
+    mount -t ext4 -o nobarrier,noatime /dev/vda /root || give_up "cannot mount the root disk"
+    give_owners
     configure
     sync
     umount /root && give_up "installed"

@@ -3,12 +3,17 @@
 # Makes what `isthmus boot debian` boots: usage: debian.sh ISTHMUS FOLDER VARIANT
 #
 # Packages come by apt, which checks the signed index and the hashes, into an apt root of its own
-# below FOLDER; no privilege is needed. They are unpacked into one tar each and a dpkg database in
-# state "unpacked"; a machine that boots the stock kernel then puts them on the root disk and runs
-# the packages' own configuration, as root of the guest. FOLDER/VARIANT/ has vmlinux, initrd and
-# disk.img in the end; it appears whole or not at all.
+# below FOLDER; no privilege is needed. They are unpacked here, and become a file system by
+# mke2fs -d. A machine that boots the stock kernel then gives the files their owners and runs the
+# scripts of those packages that have one, as root of the guest. FOLDER/VARIANT/ has vmlinux,
+# initrd and disk.img in the end; it appears whole or not at all.
 #
-# Progress goes to stdout, a line "PERCENT TEXT" each; what is wrong to stderr.
+# Variants: debian; debian-kvm, with QEMU and a guest to run in it; nested, which is no Debian but
+# a file system with QEMU's files and that guest, for tests and benches: it needs no machine to be
+# made.
+#
+# Progress goes to stdout, a line "PERCENT TEXT" each; what is wrong to stderr. Exit status 3:
+# the packages cannot be fetched.
 set -eu
 isthmus=$1
 folder=$2
@@ -16,9 +21,9 @@ variant=$3
 here=$(dirname "$0")
 suite=trixie
 keyring=/usr/share/keyrings/debian-archive-keyring.gpg
-packages='?essential apt systemd-sysv udev dbus login passwd kmod iproute2 iputils-ping
+system='?essential apt systemd-sysv udev dbus login passwd kmod iproute2 iputils-ping
     e2fsprogs debian-archive-keyring less procps'
-[ "$variant" = debian ] || packages="$packages qemu-system-riscv opensbi iperf3"
+vmm='qemu-system-riscv iperf3'
 modules='virtio_mmio virtio_blk failover net_failover virtio_net virtio-rng crc16 crc32c_generic
     crc32c-generic libcrc32c mbcache jbd2 ext4 netfs 9pnet 9p 9pnet_virtio'
 # What of the kernel's modules goes onto the disk: what a machine without PCI and USB can use.
@@ -26,28 +31,37 @@ kept='arch crypto fs lib net virt drivers/virtio drivers/block drivers/char driv
     drivers/net/tun.ko.xz drivers/net/veth.ko.xz drivers/net/tap.ko.xz drivers/net/virtio_net.ko.xz
     drivers/net/net_failover.ko.xz drivers/net/bonding drivers/md drivers/rtc'
 
+case $variant in
+debian) packages=$system ;;
+debian-kvm) packages="$system $vmm" ;;
+nested) packages=$vmm modules="$modules irqbypass kvm" ;;
+esac
+
 PATH=$PATH:/usr/sbin:/sbin
-for tool in apt-get dpkg-deb mke2fs cpio xz; do
+for tool in apt-get dpkg-deb mke2fs cpio xz depmod; do
     if ! command -v $tool >/dev/null; then
-        echo "boot debian: the program $tool is needed (on Debian: packages apt, dpkg," \
-            "e2fsprogs, cpio, xz-utils)" >&2
-        exit 1
+        echo "isthmus: boot: the program $tool is needed (on Debian: packages apt, dpkg," \
+            "e2fsprogs, cpio, xz-utils, kmod)" >&2
+        exit 3
     fi
 done
 if [ ! -r $keyring ]; then
-    echo "boot debian: $keyring is needed to check signatures (package debian-archive-keyring)" >&2
-    exit 1
+    echo "isthmus: boot: $keyring is needed to check signatures (package debian-archive-keyring)" >&2
+    exit 3
 fi
 
 say() {
     echo "$1 $2"
 }
 
+# $1: what is wrong; $2: exit status.
 fail() {
-    echo "boot debian: $1" >&2
+    echo "isthmus: boot: $1" >&2
     [ ! -s "$work/log" ] || { echo "the last lines of $work/log:"; tail -n 15 "$work/log"; } >&2
-    exit 1
+    exit "${2:-1}"
 }
+
+# --- fetching ---
 
 # The archive that this system itself uses, or the one that the user names.
 mirror() {
@@ -63,9 +77,9 @@ prepare_apt() {
     mkdir -p "$apt/lists/partial" "$apt/archives/partial" "$apt/etc"
     : >"$apt/status"
     url=$(mirror)
-    [ -n "$url" ] || fail "cannot tell an archive: set ISTHMUS_DEBIAN_MIRROR to a Debian mirror"
+    [ -n "$url" ] || fail "cannot tell an archive: set ISTHMUS_DEBIAN_MIRROR to a Debian mirror" 3
     echo "deb [arch=riscv64 signed-by=$keyring] $url $suite main" >"$apt/sources.list"
-    cat >"$apt/apt.conf" <<EOF
+    cat >"$apt/apt.conf" <<END
 APT::Architecture "riscv64";
 APT::Architectures { "riscv64"; };
 APT::Sandbox::User "";
@@ -80,7 +94,7 @@ Dir::State::lists "$apt/lists";
 Dir::State::status "$apt/status";
 Dir::Cache "$apt";
 Dir::Cache::archives "$apt/archives";
-EOF
+END
     export APT_CONFIG="$apt/apt.conf"
 }
 
@@ -94,95 +108,138 @@ show_download() {
 
 fetch() {
     say 1 "fetching the signed index"
-    apt-get -q update >>"$work/log" 2>&1 || fail "cannot fetch the archive's index"
+    apt-get -q update >>"$work/log" 2>&1 || fail "cannot fetch the archive's index" 3
     # An index that could not be had makes apt go on with an old one, or none.
-    apt-cache show linux-image-riscv64 >/dev/null 2>&1 || fail "cannot fetch the archive's index"
+    apt-cache show linux-image-riscv64 >/dev/null 2>&1 || fail "cannot fetch the archive's index" 3
     kernel=$(apt-cache depends linux-image-riscv64 | sed -n 's/^ *Depends: \(linux-image-[0-9]\)/\1/p' |
         head -n 1)
-    [ -n "$kernel" ] || fail "the archive has no kernel for riscv64"
+    [ -n "$kernel" ] || fail "the archive has no kernel for riscv64" 3
     mkfifo "$work/status"
-    show_download 3 35 <"$work/status" &
+    show_download 3 40 <"$work/status" &
+    # The kernel and busybox are fetched alone: what they depend on is not needed.
     # shellcheck disable=SC2086
     apt-get -q -y -o APT::Status-Fd=9 --download-only install $packages \
-        9>"$work/status" >>"$work/log" 2>&1 || fail "cannot fetch packages"
+        9>"$work/status" >>"$work/log" 2>&1 || fail "cannot fetch packages" 3
     wait
-    say 35 "fetching the kernel"
-    (cd "$work" && apt-get -q download "$kernel" busybox-static >>log 2>&1) ||
-        fail "cannot fetch the kernel"
+    say 40 "fetching the kernel"
+    (cd "$apt/archives" && apt-get -q download "$kernel" busybox-static >>"$work/log" 2>&1) ||
+        fail "cannot fetch the kernel" 3
     # Only what belongs to this set: the folder may hold older versions.
     # shellcheck disable=SC2086
     apt-get -q -y --print-uris --download-only -o Dir::Cache::archives="$work/none" install \
         $packages 2>>"$work/log" | sed -n "s/^'[^']*' \([^ ]*\) .*/\1/p" >"$work/debs"
     [ -s "$work/debs" ] || fail "cannot tell which packages are needed"
+    # In another folder: of files that are there apt prints nothing.
+    extra=$(cd "$work" && apt-get -q --print-uris download "$kernel" busybox-static |
+        sed -n "s/^'[^']*' \([^ ]*\) .*/\1/p")
+    [ -n "$extra" ] || fail "cannot tell the kernel's package"
 }
 
-# One package into the payload: its files as a tar, its scripts and lists as dpkg keeps them.
+# --- unpacking ---
+
+# Files whose owner is not root, or that act for it, as a script: an unprivileged unpacking cannot
+# give them. Reads tar's table.
+special_files() {
+    awk '{
+        path = $6; for (i = 7; i <= NF; i++) path = path " " $i
+        sub(/ (->|link to) .*/, "", path)
+        if ($2 != "0/0") { split($2, id, "/"); print "chown -h " id[1] ":" id[2] " \"" path "\"" }
+        if ($1 ~ /^[^l]..[sS]/ || $1 ~ /^[^l].....[sS]/) {
+            m = ($1 ~ /^...[sS]/ ? "u+s" : "") ($1 ~ /^......[sS]/ ? ",g+s" : "")
+            sub(/^,/, "", m); print "chmod " m " \"" path "\"" }
+    }'
+}
+
+# What dpkg notes of a package's triggers when it unpacks it.
+add_triggers() {
+    sed -n 's/^interest\(-[a-z]*\)\{0,1\} */\1 /p' "$work/control/triggers" | while read -r kind what; do
+        [ -n "$what" ] || { what=$kind kind=; }
+        [ "$kind" = -noawait ] && mark=/noawait || mark=
+        case $what in
+        /*) echo "$what $file$mark" >>"$db/triggers/File" ;;
+        *) echo "$file$mark" >>"$db/triggers/$what" ;;
+        esac
+    done
+}
+
+# One package: its files into the tree, its scripts and lists as dpkg keeps them. A package without
+# a script is configured as soon as it is unpacked.
 add_package() {
     rm -rf "$work/control"
     dpkg-deb -e "$1" "$work/control"
-    name=$(dpkg-deb -f "$1" Package)
+    name=$(sed -n 's/^Package: //p' "$work/control/control")
     file=$name
-    [ "$(dpkg-deb -f "$1" Multi-Arch)" != same ] || file=$name:riscv64
-    dpkg-deb --fsys-tarfile "$1" >"$payload/tars/$name.tar"
-    tar -t -f "$payload/tars/$name.tar" | sed -e 's/^\.//' -e 's,/$,,' -e 's,^$,/.,' \
-        >"$payload/info/$file.list"
+    ! grep -q '^Multi-Arch: same' "$work/control/control" || file=$name:riscv64
+    dpkg-deb --fsys-tarfile "$1" |
+        tar -x -v -v -p --numeric-owner --no-same-owner --no-overwrite-dir -C "$tree" >"$work/table"
+    special_files <"$work/table" >>"$work/special"
+    awk '{ path = $6; for (i = 7; i <= NF; i++) path = path " " $i
+        sub(/ (->|link to) .*/, "", path); sub(/^\./, "", path); sub(/\/$/, "", path)
+        print path == "" ? "/." : path }' "$work/table" >"$db/info/$file.list"
     for part in "$work/control"/*; do
         part=${part##*/}
-        [ "$part" = control ] || cp "$work/control/$part" "$payload/info/$file.$part"
+        [ "$part" = control ] || cp "$work/control/$part" "$db/info/$file.$part"
     done
+    state=installed
+    [ ! -e "$work/control/postinst" ] || state=unpacked
+    [ ! -e "$work/control/triggers" ] || add_triggers
     {
-        sed -e '/^$/d' -e '/^Package:/a Status: install ok unpacked' "$work/control/control"
+        sed -e '/^$/d' -e "/^Package:/a Status: install ok $state" "$work/control/control"
         if [ -s "$work/control/conffiles" ]; then
-            mkdir -p "$work/conf"
             echo "Conffiles:"
-            grep '^/' "$work/control/conffiles" | while read -r conf; do
-                sum=$(tar -x -O -f "$payload/tars/$name.tar" ".$conf" | md5sum | cut -d ' ' -f 1)
-                echo " $conf $sum"
-            done
+            (cd "$tree" && sed -n 's,^/,,p' "$work/control/conffiles" | xargs md5sum |
+                sed 's,^\([^ ]*\) *\(.*\),\ /\2 \1,')
         fi
         echo
-    } >>"$payload/status"
+    } >>"$db/status"
 }
 
 unpack() {
-    payload=$work/payload
-    mkdir -p "$payload/tars" "$payload/info" "$payload/files" "$work/kernel"
-    echo 1 >"$payload/info/format"
     total=$(wc -l <"$work/debs")
     n=0
-    while read -r deb; do
+    # base-files first: its links /bin and so on are where the others unpack.
+    for deb in $(grep '^base-files_' "$work/debs") $(grep -v '^base-files_' "$work/debs"); do
         n=$((n + 1))
-        say $((37 + 13 * n / total)) "unpacking packages"
-        add_package "$apt/archives/$deb"
-    done <"$work/debs"
-    say 50 "unpacking the kernel"
-    dpkg-deb --fsys-tarfile "$work"/linux-image-*.deb | tar -x -C "$work/kernel" ./boot ./usr/lib
-    dpkg-deb --fsys-tarfile "$work"/busybox-static_*.deb | tar -x -C "$work/kernel" ./usr/bin
+        say $((45 + 15 * n / total)) "unpacking packages"
+        if [ "$variant" = nested ]; then
+            dpkg-deb -x "$apt/archives/$deb" "$tree"
+        else
+            add_package "$apt/archives/$deb"
+        fi
+    done
+}
+
+unpack_kernel() {
+    say 60 "unpacking the kernel"
+    mkdir -p "$work/kernel"
+    for deb in $extra; do
+        dpkg-deb --fsys-tarfile "$apt/archives/$deb" | tar -x --no-same-owner -C "$work/kernel"
+    done
     version=$(ls "$work/kernel/usr/lib/modules")
     cp "$work/kernel/boot/vmlinux-$version" "$new/vmlinux"
 }
 
-# The small file system that the kernel starts with.
+# --- what is made of it ---
+
+# A small file system to start with: busybox, a script /init, modules. $1: the folder to make it
+# in, $2: the script, $3: the modules, $4: the result.
 make_initrd() {
-    root=$work/initrd
-    from=$work/kernel/usr/lib/modules/$version/kernel
-    mkdir -p "$root/bin" "$root/lib/modules"
-    cp "$work/kernel/usr/bin/busybox" "$root/bin/"
-    cp "$here/debian-init.sh" "$root/init"
-    chmod 755 "$root/init"
-    for module in $modules; do
-        path=$(find "$from" -name "$module.ko.xz")
+    mkdir -p "$1/bin" "$1/lib/modules"
+    cp "$work/kernel/usr/bin/busybox" "$1/bin/"
+    cp "$2" "$1/init"
+    chmod 755 "$1/init"
+    for module in $3; do
+        path=$(find "$work/kernel/usr/lib/modules/$version/kernel" -name "$module.ko.xz")
         [ -n "$path" ] || continue
-        xz -d -c "$path" >"$root/lib/modules/$module.ko"
-        echo "$module.ko" >>"$root/lib/modules/order"
+        xz -d -c "$path" >"$1/lib/modules/$module.ko"
+        echo "$module.ko" >>"$1/lib/modules/order"
     done
-    (cd "$root" && find . | sort | cpio --quiet -R 0:0 -o -H newc | gzip -1) >"$new/initrd"
+    (cd "$1" && find . | sort | cpio --quiet -R 0:0 -o -H newc | gzip -1) >"$4"
 }
 
-# Modules and settings that go onto the disk beside the packages.
-add_files() {
+add_modules() {
     from=$work/kernel/usr/lib/modules/$version
-    to=$work/modules/usr/lib/modules/$version
+    to=$tree/usr/lib/modules/$version
     mkdir -p "$to/kernel"
     cp "$from"/modules.builtin* "$from"/modules.order "$to/"
     for part in $kept; do
@@ -191,75 +248,111 @@ add_files() {
             cp -R "$from/kernel/$part" "$to/kernel/$part"
         fi
     done
-    find "$to" -name '*.xz' -exec xz -d {} +
-    tar -c -f "$payload/tars/modules.tar" --owner=0 --group=0 -C "$work/modules" ./usr
-    if [ "$variant" != debian ]; then
-        mkdir -p "$payload/files/root"
-        cp "$new/vmlinux" "$work/kernel/usr/bin/busybox" "$payload/files/root/"
-    fi
-    mkdir -p "$payload/files/etc/apt"
-    sed "s/\[arch=riscv64 signed-by=[^]]*\]/[signed-by=$(echo $keyring | sed 's,/,\\/,g')]/" \
-        "$apt/sources.list" >"$payload/files/etc/apt/sources.list"
-    cat >"$payload/files/etc/isthmus-setup" <<'EOF'
-set -e
-echo debian >/etc/hostname
-printf '127.0.0.1 localhost debian\n::1 localhost\n' >/etc/hosts
-echo '/dev/vda / ext4 defaults 0 1' >/etc/fstab
-mkdir -p /etc/systemd/network
-printf '[Match]\nName=e*\n[Network]\nDHCP=yes\n' >/etc/systemd/network/ethernet.network
-echo 'nameserver 10.0.2.3' >/etc/resolv.conf
-# On a busy host the machine is slow, and udev tells of the console late.
-mkdir -p /etc/systemd/system.conf.d
-printf '[Manager]\nDefaultDeviceTimeoutSec=600\nDefaultTimeoutStartSec=600\n' \
-    >/etc/systemd/system.conf.d/patience.conf
-systemctl enable systemd-networkd
-systemctl disable systemd-networkd-wait-online || true
-echo 'debian: log in as root, no password is asked' >>/etc/issue
-EOF
+    depmod -b "$tree/usr" -m /lib/modules "$version" 2>>"$work/log" ||
+        depmod -b "$tree" "$version" >>"$work/log" 2>&1 || fail "depmod failed"
+}
+
+# What QEMU in the machine boots.
+add_guest() {
+    mkdir -p "$tree/usr/local/share/guest" "$tree/usr/local/bin"
+    cp "$new/vmlinux" "$tree/usr/local/share/guest/"
+    make_initrd "$work/guest" "$here/debian-guest.sh" \
+        'virtio_mmio virtio_blk failover net_failover virtio_net' \
+        "$tree/usr/local/share/guest/initrd"
+    cp "$here/debian-nested.sh" "$tree/usr/local/bin/nested"
+    chmod 755 "$tree/usr/local/bin/nested"
+}
+
+# Settings for the system's first minutes, and the archive that it goes on with.
+add_settings() {
+    cp "$work/special" "$tree/isthmus-special"
+    cp "$here/debian-setup.sh" "$tree/isthmus-setup"
+    mkdir -p "$tree/etc/apt/apt.conf.d"
+    echo "deb [signed-by=$keyring] $url $suite main" >"$tree/etc/apt/sources.list"
+    # A proxy on this host is at 10.0.2.2 for the guest.
+    eval "$(apt-config shell proxy Acquire::http::Proxy)"
+    proxy=${proxy:-${http_proxy:-}}
+    [ -z "$proxy" ] || echo "Acquire::http::Proxy \"$proxy\";" |
+        sed -E 's,//(localhost|127\.0\.0\.1|\[::1\]),//10.0.2.2,' \
+            >"$tree/etc/apt/apt.conf.d/90proxy"
+    [ "$variant" = debian ] || {
+        printf '\n%s\n%s\n' "KVM: the command 'nested' starts a guest under QEMU (nested --help)" '' \
+            >"$tree/isthmus-motd"
+    }
+}
+
+make_disk() {
+    say 66 "making the disk"
+    # Devices and the like that packages bring closed for their owner are read here, too.
+    chmod -R u+rwX "$tree"
+    mke2fs -q -t ext4 -O ^has_journal -E root_owner=0:0 -L root -d "$tree" "$new/disk.img" "$1" \
+        >>"$work/log" 2>&1 || fail "cannot make a file system"
 }
 
 show_install() {
+    scripts=$(ls "$db/info" | grep -c '\.postinst$')
     while kill -0 "$1" 2>/dev/null; do
         sleep 1
         n=$(grep -c '^Setting up' "$work/console" 2>/dev/null || true)
-        say $((56 + 43 * ${n:-0} / total)) "configuring packages in the machine"
+        say $((72 + 26 * ${n:-0} / scripts)) "configuring packages in the machine"
     done
 }
 
-install() {
-    say 53 "making disks"
-    truncate -s 8G "$new/disk.img"
-    mke2fs -q -t ext4 -L root "$new/disk.img" >>"$work/log" 2>&1 || fail "cannot make a file system"
-    size=$(du -sm "$payload" | cut -f 1)
-    truncate -s $((size + size / 4 + 64))M "$work/payload.img"
-    mke2fs -q -t ext4 -d "$payload" "$work/payload.img" >>"$work/log" 2>&1 ||
-        fail "cannot make a file system"
-    say 56 "starting a machine to install"
+configure() {
+    say 72 "starting a machine to configure packages in"
     "$isthmus" run --harts 2 --memory 1G --kernel "$new/vmlinux" --initrd "$new/initrd" \
-        --append "console=ttyS0 quiet isthmus.install" --disk "$new/disk.img" \
-        --disk "$work/payload.img,readonly" --console "file:$work/console" --timeout 7200 \
-        2>>"$work/log" &
+        --append "console=ttyS0 quiet isthmus.install" --disk "$disk" \
+        --console "file:$work/console" --timeout 7200 2>>"$work/log" &
     machine=$!
     trap 'kill $machine 2>/dev/null; exit 1' HUP INT TERM
     show_install $machine
     wait $machine || true
     if ! grep -q '^ISTHMUS: installed' "$work/console"; then
         cat "$work/console" >>"$work/log"
-        fail "the installation failed"
+        fail "the packages could not be configured"
     fi
+    say 98 "adding the disk's journal"
+    tune2fs -j "$new/disk.img" >>"$work/log" 2>&1 || fail "cannot finish the file system"
 }
 
 apt=$folder/apt
 work=$folder/$variant.work
 new=$work/new
+tree=$work/tree
+db=$tree/var/lib/dpkg
+# --disk takes a comma as two.
+disk=$(echo "$new/disk.img" | sed 's/,/,,/g')
+chmod -R u+rwX "$work" 2>/dev/null || true
 rm -rf "$work"
-mkdir -p "$new"
+mkdir -p "$new" "$tree"
 prepare_apt
 fetch
+if [ "$variant" != nested ]; then
+    mkdir -p "$db/info" "$db/triggers" "$db/updates"
+    echo 1 >"$db/info/format"
+    : >"$db/available"
+    : >"$work/special"
+fi
 unpack
-make_initrd
-add_files
-install
+unpack_kernel
+make_initrd "$work/initrd" "$here/debian-init.sh" "$modules" "$new/initrd"
+[ "$variant" = debian ] || add_guest
+if [ "$variant" = nested ]; then
+    for part in doc man locale info; do
+        rm -rf "$tree/usr/share/$part"
+    done
+    for link in bin sbin lib; do
+        ln -s usr/$link "$tree/$link"
+    done
+    mkdir -p "$tree/proc" "$tree/sys" "$tree/dev" "$tree/tmp" "$tree/run"
+    make_disk 512M
+else
+    add_modules
+    add_settings
+    make_disk 8G
+    configure
+fi
+chmod -R u+rwX "${folder:?}/$variant" 2>/dev/null || true
 rm -rf "${folder:?}/$variant"
 mv "$new" "$folder/$variant"
 rm -rf "$work"

@@ -140,11 +140,12 @@ static char *cache_folder(void)
     return NULL;
 }
 
-/* Only one process makes a disk at a time. Result: the lock's descriptor. */
+/* Only one process makes a disk at a time. Result: the lock's descriptor, which what is started
+ * inherits: should this process be killed, the lock holds until they have ended, too. */
 static int lock(const char *folder)
 {
     char *path = text("%s/lock", folder);
-    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    int fd = open(path, O_RDWR | O_CREAT, 0666);
 
     if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) && errno == EWOULDBLOCK) {
         complain("boot: another start is making its disk; waiting for it");
@@ -214,24 +215,45 @@ static int run_script(char *const argv[])
     return status;
 }
 
-static int make_disk(const char *folder, const char *variant)
+enum { SCRIPT_UNREACHABLE = 3 }; /* the script's status: packages cannot be fetched */
+
+static bool make_files(const char *folder, const char *variant, bool *unreachable)
 {
     char *script = find_data("boot/debian.sh"), self[PATH_MAX];
     ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
-    int status;
+    int status = -1;
 
-    if (!script || n < 0) {
-        free(script);
-        return EXIT_FAILED;
+    if (script && n >= 0) {
+        self[n] = 0;
+        complain("making Debian's files (%s); this takes a few minutes, once", variant);
+        status = run_script((char *[]){"sh", script, self, (char *)folder, (char *)variant, NULL});
+        *unreachable = WIFEXITED(status) && WEXITSTATUS(status) == SCRIPT_UNREACHABLE;
+        if (status != 0)
+            complain("boot: the files were not made");
     }
-    self[n] = 0;
-    complain("making the Debian disk; this takes some minutes, once");
-    status = run_script(
-        (char *[]){"sh", script, self, (char *)folder, (char *)variant, NULL});
     free(script);
-    if (status != 0)
-        complain("boot: the disk was not made");
-    return status ? EXIT_FAILED : 0;
+    return status == 0;
+}
+
+char *boot_files(const char *variant, bool *unreachable)
+{
+    char *folder = cache_folder(), *ready;
+    int fd = folder ? lock(folder) : -1;
+    bool good;
+
+    *unreachable = false;
+    if (fd < 0) {
+        free(folder);
+        return NULL;
+    }
+    ready = text("%s/%s", folder, variant);
+    good = !access(ready, F_OK) || make_files(folder, variant, unreachable);
+    close(fd);
+    free(folder);
+    if (good)
+        return ready;
+    free(ready);
+    return NULL;
 }
 
 /* --- Booting --- */
@@ -254,11 +276,10 @@ static char *escape_commas(const char *path)
     return escaped;
 }
 
-static int start(const struct boot *b, const char *folder, const char *variant)
+static int start(const struct boot *b, const char *folder)
 {
-    char *kernel = text("%s/%s/vmlinux", folder, variant);
-    char *initrd = text("%s/%s/initrd", folder, variant);
-    char *disk = text("%s/%s/disk.img", folder, variant), *escaped = escape_commas(disk);
+    char *kernel = text("%s/vmlinux", folder), *initrd = text("%s/initrd", folder);
+    char *disk = text("%s/disk.img", folder), *escaped = escape_commas(disk);
     char *argv[] = {"run",      "--harts",  (char *)b->harts, "--memory", (char *)b->memory,
                     "--kernel", kernel,     "--initrd",       initrd,     "--append",
                     "console=ttyS0",        "--disk",         escaped,    "--net",
@@ -276,9 +297,9 @@ static int start(const struct boot *b, const char *folder, const char *variant)
 int cmd_boot(int argc, char **argv)
 {
     struct boot b = {.harts = "2", .memory = "2G"};
-    const char *variant;
-    char *folder, *ready;
-    int status = parse_options(&command, argc, argv, &b), fd;
+    bool unreachable;
+    char *folder;
+    int status = parse_options(&command, argc, argv, &b);
 
     if (status >= 0)
         return status;
@@ -286,18 +307,8 @@ int cmd_boot(int argc, char **argv)
         complain("boot: expected the system: debian");
         return EXIT_USAGE;
     }
-    variant = b.kvm ? "debian-kvm" : "debian";
-    folder = cache_folder();
-    if (!folder || (fd = lock(folder)) < 0) {
-        free(folder);
-        return EXIT_FAILED;
-    }
-    ready = text("%s/%s", folder, variant);
-    status = access(ready, F_OK) ? make_disk(folder, variant) : 0;
-    close(fd);
-    if (!status && !b.prepare_only)
-        status = start(&b, folder, variant);
-    free(ready);
+    folder = boot_files(b.kvm ? "debian-kvm" : "debian", &unreachable);
+    status = !folder ? EXIT_FAILED : b.prepare_only ? 0 : start(&b, folder);
     free(folder);
     return status;
 }

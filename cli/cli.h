@@ -59,6 +59,10 @@ bool parse_number(const char *text, uint64_t min, uint64_t max, uint64_t *value)
  * Result: malloc'ed, or NULL after complaining. */
 char *find_data(const char *name);
 
+/* The folder with a variant of what boot/debian.sh makes, which is made where it is not there yet.
+ * Result: malloc'ed, or NULL after complaining; *unreachable: packages cannot be fetched. */
+char *boot_files(const char *variant, bool *unreachable);
+
 /* Write the counters of m, and what else `extra` (a JSON object of jansson, may be NULL) holds, as
  * one JSON object to the open file; it is closed. Result: 0, or EXIT_FAILED after complaining. */
 struct stats_file;

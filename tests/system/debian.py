@@ -171,3 +171,48 @@ def initramfs(path, script, modules, files=()):
                 for name, data in files]
     with gzip.open(path, "wb", 1) as f:
         f.write(cpio(entries))
+
+
+def run(command):
+    """A machine to its end, without input. Result: its status and what it said, by lines."""
+    lines = []
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True, errors="replace") as p:
+        for line in p.stdout:
+            lines.append(line.rstrip())
+            print("#", lines[-1], flush=True)
+    return p.returncode, lines
+
+
+def variant(isthmus, name):
+    """The folder with a variant of what boot/debian.sh makes, made where it is not there."""
+    folder = os.path.join(os.path.dirname(CACHE), "debian")
+    script = os.path.join(os.path.dirname(isthmus), "boot", "debian.sh")
+    os.makedirs(folder, exist_ok=True)
+    with open(os.path.join(folder, "lock"), "w", encoding="utf-8") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not os.path.exists(os.path.join(folder, name)):
+            p = subprocess.run(["sh", script, isthmus, folder, name], stderr=subprocess.PIPE,
+                               stdout=subprocess.DEVNULL, text=True, check=False)
+            print("\n".join("# " + l for l in p.stderr.splitlines()))
+            if p.returncode == 3:
+                raise Unreachable(p.stderr.splitlines()[0] if p.stderr else "no packages")
+            if p.returncode:
+                raise RuntimeError(f"boot/debian.sh failed: {p.stderr}")
+    return os.path.join(folder, name)
+
+
+def tap(cases):
+    """Runs a generator of (name, got, wanted) as TAP. Result: exit status."""
+    number = failed = 0
+    try:
+        for number, (name, got, wanted) in enumerate(cases(), 1):
+            print(f"{'ok' if got == wanted else 'not ok'} {number} - {name}", flush=True)
+            if got != wanted:
+                failed += 1
+                print(f"# got {got!r}, expected {wanted!r}")
+    except Unreachable as why:
+        print(f"1..0 # SKIP the packages cannot be had: {why}")
+        return 0
+    print(f"1..{number}")
+    return int(failed > 0)
