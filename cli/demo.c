@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <jansson.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -39,8 +40,7 @@ struct demo {
     json_t *refused, *allowed; /* lists of objects {"what", "how"} */
 
     /* the file that bob writes */
-    char copy_path[64];
-    FILE *copy;
+    FILE *copy; /* it has no name */
     bool copy_failed, copy_ended;
 
     char line[LINE_MAX_BYTES];
@@ -208,15 +208,18 @@ static int check_file(struct demo *d)
 static int open_copy(struct demo *d)
 {
     const char *dir = getenv("TMPDIR");
+    char path[PATH_MAX];
     int fd;
 
-    snprintf(d->copy_path, sizeof(d->copy_path), "%s/isthmus-demo-XXXXXX",
-             dir && strlen(dir) < 32 ? dir : "/tmp");
-    fd = mkstemp(d->copy_path);
+    snprintf(path, sizeof(path), "%s/isthmus-demo-XXXXXX",
+             dir && *dir && strlen(dir) < PATH_MAX / 2 ? dir : "/tmp");
+    fd = mkstemp(path);
+    if (fd >= 0)
+        unlink(path); /* however this process ends */
     d->copy = fd < 0 ? NULL : fdopen(fd, "w+");
     if (d->copy)
         return 0;
-    complain("%s: cannot make the file: %s", d->copy_path, strerror(errno));
+    complain("%s: cannot make the file: %s", path, strerror(errno));
     return EXIT_FAILED;
 }
 
@@ -487,7 +490,6 @@ static int demo(struct demo *d)
             status = show(d, m);
         isthmus_free(m);
         fclose(d->copy);
-        unlink(d->copy_path);
     }
     for (unsigned i = 0; i < GUESTS; i++)
         free(images[i]);

@@ -568,9 +568,12 @@ struct verdict {
 
 static struct verdict judge(const struct run *r, struct isthmus *m, enum isthmus_stop stop)
 {
+    int status;
+
     switch (stop) {
     case ISTHMUS_STOP_EXIT:
-        return (struct verdict){"exit", isthmus_exit_code(m)};
+        status = isthmus_exit_code(m);
+        return (struct verdict){"exit", status ? status : isthmus_output_lost(m) ? EXIT_FAILED : 0};
     case ISTHMUS_STOP_TIMEOUT:
         complain("--timeout: stopped after %g seconds", r->timeout);
         return (struct verdict){"timeout", EXIT_TIMEOUT};

@@ -55,6 +55,7 @@ struct events {
     unsigned n, kinds;
     bool count;
     FILE *file;
+    bool failed; /* to write it, which was told */
     char *explanation; /* of the last fault; taken with the lock */
     pthread_mutex_t lock;
 };
@@ -373,6 +374,7 @@ int events_trace(struct events *e, unsigned kinds, const char *path, const struc
     }
     close_file(e);
     e->file = file;
+    e->failed = false;
     e->kinds = kinds;
     hook(e);
     return 0;
@@ -398,10 +400,15 @@ void events_reset(struct events *e)
     }
 }
 
-void events_flush(struct events *e)
+bool events_flush(struct events *e, const struct log *log)
 {
-    if (e->file)
-        fflush(e->file);
+    errno = 0;
+    if (e->file && !e->failed && (fflush(e->file) || ferror(e->file))) {
+        e->failed = true;
+        log_error(log, "trace: cannot write the file: %s; lines of it are lost",
+                  errno ? strerror(errno) : "an earlier error");
+    }
+    return !e->failed;
 }
 
 /* --- Telling the counts --- */

@@ -3,19 +3,61 @@
 
 #include "base/bits.h"
 #include "base/clock.h"
+#include "base/thread.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { CTRL_A = 1 };
+enum { LOOK_MS = 50, GRACE = 10 }; /* waiting for room: how often to look around, how often at the end */
+
+/* Standard output, so that writing to it never blocks: a pipe or a terminal is opened anew. */
+static void open_stdout(struct chardev *c)
+{
+    int flags = fcntl(STDOUT_FILENO, F_GETFL);
+    char path[32];
+    struct stat st;
+
+    c->out_fd = STDOUT_FILENO;
+    if (flags < 0 || (flags & O_ACCMODE) == O_RDONLY || fstat(STDOUT_FILENO, &st))
+        return;
+    c->out_socket = S_ISSOCK(st.st_mode);
+    c->out_terminal = isatty(STDOUT_FILENO);
+    if (!S_ISFIFO(st.st_mode) && !S_ISCHR(st.st_mode))
+        return;
+    snprintf(path, sizeof(path), "/proc/self/fd/%d", STDOUT_FILENO);
+    c->out_fd = open(path, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    c->out_close = c->out_fd >= 0;
+    if (!c->out_close)
+        c->out_fd = STDOUT_FILENO;
+}
+
+static int open_file(struct chardev *c, const char *spec, const char *path)
+{
+    int err;
+
+    c->out_fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    if (c->out_fd >= 0) {
+        c->out_close = true;
+        fcntl(c->out_fd, F_SETFL, O_NONBLOCK);
+        return 0;
+    }
+    err = errno;
+    log_error(c->log, "console %s: cannot write the file: %s", spec, strerror(err));
+    return -err;
+}
 
 int chardev_open(struct chardev *c, const char *spec, bool input, const struct log *log)
 {
     static const char file[] = "file:";
+    int err = 0;
 
     memset(c, 0, sizeof(*c));
     c->log = log;
@@ -23,20 +65,20 @@ int chardev_open(struct chardev *c, const char *spec, bool input, const struct l
     c->start_ns = host_ns();
     c->at_line_start = true;
     if (!strcmp(spec, "stdio")) {
-        c->out_fd = STDOUT_FILENO;
+        open_stdout(c);
         c->in_fd = input ? STDIN_FILENO : -1;
     } else if (!strncmp(spec, file, strlen(file))) {
-        const char *path = spec + strlen(file);
-        c->out_fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-        if (c->out_fd < 0) {
-            int err = errno;
-            log_error(log, "console %s: cannot write the file: %s", spec, strerror(err));
-            return -err;
-        }
-        c->out_close = true;
+        err = open_file(c, spec, spec + strlen(file));
     } else if (strcmp(spec, "none")) {
         log_error(log, "console %s: expected stdio, file:PATH or none", spec);
         return -EINVAL;
+    }
+    if (err)
+        return err;
+    c->name = strdup(spec);
+    if (!c->name) {
+        log_error(log, "console %s: not enough memory", spec);
+        return -ENOMEM;
     }
     pthread_mutex_init(&c->out_lock, NULL);
     pthread_mutex_init(&c->in_lock, NULL);
@@ -46,20 +88,29 @@ int chardev_open(struct chardev *c, const char *spec, bool input, const struct l
 void chardev_close(struct chardev *c)
 {
     chardev_flush(c);
-    chardev_cooked(c);
+    chardev_end(c);
     if (c->out_close)
         close(c->out_fd);
+    free(c->name);
     pthread_mutex_destroy(&c->out_lock);
     pthread_mutex_destroy(&c->in_lock);
 }
 
-void chardev_raw(struct chardev *c)
+/* Whether another process group has the terminal now: then a change of it would stop us (SIGTTOU),
+ * and disturb that one. */
+static bool in_background(int fd)
+{
+    pid_t group = tcgetpgrp(fd);
+
+    return group >= 0 && group != getpgrp();
+}
+
+void chardev_begin(struct chardev *c)
 {
     struct termios raw;
 
-    /* In the background a change of the terminal would stop us (SIGTTOU). */
-    if (c->raw || c->in_fd < 0 || tcgetattr(c->in_fd, &c->saved) ||
-        tcgetpgrp(c->in_fd) != getpgrp())
+    c->grace = GRACE;
+    if (c->raw || c->in_fd < 0 || tcgetattr(c->in_fd, &c->saved) || in_background(c->in_fd))
         return;
     raw = c->saved;
     cfmakeraw(&raw);
@@ -67,29 +118,67 @@ void chardev_raw(struct chardev *c)
     c->raw = tcsetattr(c->in_fd, TCSANOW, &raw) == 0;
 }
 
-void chardev_cooked(struct chardev *c)
+void chardev_end(struct chardev *c)
 {
-    if (c->raw)
+    if (c->raw && !in_background(STDIN_FILENO))
         tcsetattr(STDIN_FILENO, TCSANOW, &c->saved);
     c->raw = false;
+}
+
+/* Wait until something can be written. Result: false where the machine ends and nobody reads. */
+static bool wait_for_room(struct chardev *c)
+{
+    struct pollfd fd = {.fd = c->out_fd, .events = POLLOUT};
+
+    while (poll(&fd, 1, LOOK_MS) == 0)
+        if (c->ending && c->ending(c->machine) && c->grace-- == 0) {
+            c->grace = 0;
+            return false;
+        }
+    return true;
+}
+
+/* Output cannot be written: say so once. */
+static void output_failed(struct chardev *c, int err)
+{
+    bool closed = err == EPIPE || err == ECONNRESET || (err == EIO && c->out_terminal);
+
+    c->out_failed = true;
+    c->lost |= err != EBADF; /* that stream was closed from the beginning */
+    if (closed && c->closed) {
+        log_error(c->log, "console %s: it was closed (%s); the machine stops", c->name,
+                  strerror(err));
+        c->closed(c->machine);
+    } else {
+        log_error(c->log, "console %s: cannot write the guest's output: %s; the rest is lost",
+                  c->name, strerror(err));
+    }
 }
 
 /* Write all of it, whatever pieces the file takes it in. */
 static void write_all(struct chardev *c, const uint8_t *bytes, size_t n)
 {
+    struct thread_hold hold = thread_hold_write_signals();
+
     while (n && c->out_fd >= 0 && !c->out_failed) {
-        ssize_t done = write(c->out_fd, bytes, n);
+        ssize_t done = c->out_socket ? send(c->out_fd, bytes, n, MSG_DONTWAIT | MSG_NOSIGNAL)
+                                     : write(c->out_fd, bytes, n);
         if (done >= 0) {
             bytes += done;
             n -= (size_t)done;
         } else if (errno == EAGAIN) {
-            poll(&(struct pollfd){.fd = c->out_fd, .events = POLLOUT}, 1, -1);
+            if (wait_for_room(c))
+                continue;
+            if (!c->lost)
+                log_error(c->log, "console %s: nobody reads the guest's output; what is left of "
+                                  "it is lost", c->name);
+            c->lost = true;
+            break;
         } else if (errno != EINTR) {
-            c->out_failed = true;
-            log_error(c->log, "console: cannot write the guest's output: %s; the rest is lost",
-                      strerror(errno));
+            output_failed(c, errno);
         }
     }
+    thread_release_signals(&hold);
 }
 
 static void flush_locked(struct chardev *c)
@@ -226,7 +315,7 @@ static void escape_key(struct chardev *c, uint8_t key)
         break;
     case 'x':
         if (c->quit)
-            c->quit(c->quit_opaque);
+            c->quit(c->machine);
         break;
     case 't':
         pthread_mutex_lock(&c->out_lock);
@@ -251,7 +340,7 @@ void chardev_readable(struct chardev *c)
     if (!room || (n < 0 && (errno == EINTR || errno == EAGAIN)))
         return;
     if (n <= 0) {
-        chardev_cooked(c);
+        chardev_end(c);
         c->in_fd = -1;
         return;
     }

@@ -7,6 +7,10 @@
  * a character. Input waits in a ring until the guest takes it. Both ends may be used from any
  * thread.
  *
+ * Nobody has to read the output: a write waits for room, but not once the machine ends. For that
+ * pipes and terminals are opened anew without blocking, which leaves the streams of others as they
+ * are. A console that was closed is not a reason to go on unseen: the machine is told.
+ *
  * On a terminal, input is raw (all keys go to the guest) but for the escapes behind Ctrl-A that
  * QEMU's users know.
  */
@@ -26,11 +30,15 @@ enum { CHARDEV_BREAK = 0x100 }; /* in the input ring: a line break instead of a 
 
 struct chardev {
     const struct log *log;
+    char *name; /* as it was opened, for messages */
 
     pthread_mutex_t out_lock;
-    unsigned out_n; /* atomic where read without the lock */
-    int out_fd;     /* -1: none */
-    bool out_close, out_failed, stamps, at_line_start;
+    unsigned out_n;  /* atomic where read without the lock */
+    int out_fd;      /* -1: none */
+    unsigned grace;  /* how often it may wait for room yet while the machine ends */
+    bool out_close;  /* out_fd is its own */
+    bool out_socket, out_terminal, out_failed, stamps, at_line_start;
+    bool lost;       /* output was lost. Read between runs */
     uint64_t start_ns;
     void (*hook)(void *opaque, const void *bytes, size_t n); /* sees all output, under out_lock */
     void *hook_opaque;
@@ -45,8 +53,10 @@ struct chardev {
     int in_fd; /* to be polled for input; -1: none */
     bool escape, raw;
     struct termios saved;
-    void (*quit)(void *opaque); /* Ctrl-A x */
-    void *quit_opaque;
+    void (*quit)(void *opaque);   /* Ctrl-A x */
+    void (*closed)(void *opaque); /* nobody can read the output any more */
+    bool (*ending)(void *opaque); /* whether the machine ends, so that a write may not wait */
+    void *machine;                /* the opaque of these */
 };
 
 /* Open spec: "stdio", "file:PATH" (output only) or "none". input: take input from stdio too.
@@ -55,9 +65,9 @@ int chardev_open(struct chardev *c, const char *spec, bool input, const struct l
 /* Flush, restore the terminal, close. */
 void chardev_close(struct chardev *c);
 
-/* Put the terminal, if that is where input comes from, into raw mode and back. */
-void chardev_raw(struct chardev *c);
-void chardev_cooked(struct chardev *c);
+/* A run begins and ends: the terminal, if that is where input comes from, is raw in between. */
+void chardev_begin(struct chardev *c);
+void chardev_end(struct chardev *c);
 
 /* One character from the guest. */
 void chardev_put(struct chardev *c, uint8_t byte);

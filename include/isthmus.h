@@ -179,7 +179,8 @@ void isthmus_reset(struct isthmus *m);
 /* ---- Running ---- */
 
 enum isthmus_stop {
-    ISTHMUS_STOP_ERROR = -1,    /* it could not run: no thread, or no memory */
+    ISTHMUS_STOP_ERROR = -1,    /* it could not run: no thread, no memory, or its console (a pipe,
+                                 * a terminal) was closed */
     ISTHMUS_STOP_EXIT = 1,      /* the guest powered the machine off: isthmus_exit_code */
     ISTHMUS_STOP_LIMIT = 2,     /* the limit of instructions was reached */
     ISTHMUS_STOP_TIMEOUT = 3,   /* the limit of time was reached */
@@ -260,6 +261,10 @@ int isthmus_explain(struct isthmus *m, unsigned hart, uint64_t va, enum isthmus_
 size_t isthmus_input(struct isthmus *m, const void *bytes, size_t n);
 /* Hand output on that is still gathered for the hook and the file. Any thread, but the hook. */
 void isthmus_output_flush(struct isthmus *m);
+
+/* Between runs: whether something could not be written where `console`, `virtio_console` or `trace`
+ * said. */
+bool isthmus_output_lost(const struct isthmus *m);
 
 /* ---- Counters: between runs ---- */
 

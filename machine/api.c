@@ -54,12 +54,19 @@ enum isthmus_stop isthmus_run(struct isthmus *m, const struct isthmus_limits *li
 
 void isthmus_stop(struct isthmus *m)
 {
-    machine_request_stop(inside(m), ISTHMUS_STOP_REQUESTED);
+    machine_stop(inside(m));
 }
 
 int isthmus_exit_code(const struct isthmus *m)
 {
     return ((const struct machine *)m)->exit_code;
+}
+
+bool isthmus_output_lost(const struct isthmus *isthmus)
+{
+    const struct machine *m = (const struct machine *)isthmus;
+
+    return m->console.lost || m->hvc.lost || m->trace_lost;
 }
 
 /* Hart number n, or NULL after saying that there is none. */

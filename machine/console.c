@@ -40,14 +40,14 @@ void consoles_flush(struct machine *m)
         chardev_flush(console_of(m, i));
 }
 
-void consoles_raw(struct machine *m)
+void consoles_begin(struct machine *m)
 {
     for (unsigned i = 0; i < CONSOLES; i++)
-        chardev_raw(console_of(m, i));
+        chardev_begin(console_of(m, i));
 }
 
-void consoles_cooked(struct machine *m)
+void consoles_end(struct machine *m)
 {
     for (unsigned i = 0; i < CONSOLES; i++)
-        chardev_cooked(console_of(m, i));
+        chardev_end(console_of(m, i));
 }

@@ -16,8 +16,8 @@ uint64_t consoles_prepare(struct machine *m, struct pollfd *fds);
 /* After the poll. */
 void consoles_polled(struct machine *m, const struct pollfd *fds);
 void consoles_flush(struct machine *m);
-/* The terminal for the guest, and back for the user. */
-void consoles_raw(struct machine *m);
-void consoles_cooked(struct machine *m);
+/* A run begins: the terminal is the guest's. It ends: it is the user's again. */
+void consoles_begin(struct machine *m);
+void consoles_end(struct machine *m);
 
 #endif

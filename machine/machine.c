@@ -81,6 +81,22 @@ static void user_quits(void *opaque)
     machine_request_stop(opaque, ISTHMUS_STOP_QUIT);
 }
 
+static void console_closed(void *opaque)
+{
+    machine_request_stop(opaque, STOP_CONSOLE);
+}
+
+/* Whether what is left of the output may be dropped where nobody reads it: not where the guest came
+ * to its end by itself. */
+static bool is_ending(void *opaque)
+{
+    const struct machine *m = opaque;
+    uint32_t reason = __atomic_load_n(&m->stop, __ATOMIC_SEQ_CST);
+
+    return __atomic_load_n(&m->hurry, __ATOMIC_RELAXED) || host_ns() >= m->limit ||
+           reason == ISTHMUS_STOP_QUIT || reason == STOP_CONSOLE;
+}
+
 static void log_to_hook(void *opaque, enum log_level level, const char *text)
 {
     const struct isthmus_config *hooks = opaque;
@@ -206,8 +222,6 @@ static void make_chips(struct machine *m)
     m->syscon = (struct syscon){power_off, ask_reset, m};
     m->console.ready = uart_input_ready;
     m->console.ready_opaque = &m->uart;
-    m->console.quit = user_quits;
-    m->console.quit_opaque = m;
     add_chips(m);
 }
 
@@ -318,6 +332,14 @@ static int load(struct machine *m, const struct isthmus_config *config)
     return err;
 }
 
+static void wire_console(struct machine *m, struct chardev *c)
+{
+    c->quit = user_quits;
+    c->closed = console_closed;
+    c->ending = is_ending;
+    c->machine = m;
+}
+
 /* The outer ends of both consoles. Runs of a deterministic machine are the same: nobody types. */
 static int open_consoles(struct machine *m, const struct isthmus_config *config)
 {
@@ -340,8 +362,8 @@ static int open_consoles(struct machine *m, const struct isthmus_config *config)
     }
     m->console.hook = config->output;
     m->console.hook_opaque = config->output_opaque;
-    m->hvc.quit = user_quits;
-    m->hvc.quit_opaque = m;
+    wire_console(m, &m->console);
+    wire_console(m, &m->hvc);
     return 0;
 }
 
@@ -411,6 +433,7 @@ struct machine *machine_new(const struct isthmus_config *config, int *error)
     m->aia_guests = config->aia_guests;
     m->harts_n = config->harts ? config->harts : 1;
     m->deterministic = config->deterministic;
+    m->limit = UINT64_MAX;
     m->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (!*error && m->wake < 0) {
         *error = -errno;

@@ -23,9 +23,9 @@
 #include "machine/image.h"
 #include "machine/virtio.h"
 
-/* Why harts leave their run loops, beside enum isthmus_stop: these are dealt with inside
- * machine_run, which then goes on. */
-enum { STOP_NONE = 0, STOP_RESET = 100, STOP_COLLECT = 101, STOP_DEBUG = 102 };
+/* Why harts leave their run loops, beside enum isthmus_stop: the console was closed, an error; from
+ * STOP_RESET on, these are dealt with inside machine_run, which then goes on. */
+enum { STOP_NONE = 0, STOP_CONSOLE = 99, STOP_RESET = 100, STOP_COLLECT = 101, STOP_DEBUG = 102 };
 
 /* Which interrupt controllers there are. */
 enum aia { AIA_NONE, AIA_APLIC, AIA_APLIC_IMSIC };
@@ -76,7 +76,10 @@ struct machine {
 
     int wake;      /* eventfd: the world's thread should look */
     uint32_t stop; /* atomic: the first reason to stop, STOP_NONE: none */
+    bool hurry;    /* atomic: somebody asked to stop, if not first */
+    uint64_t limit; /* host time when the run ends */
     int exit_code;
+    bool trace_lost; /* lines of the trace could not be written */
     bool off;        /* powered off: only a reset brings it back */
     bool limited;    /* instructions of this run are limited, by the next two: */
     uint64_t budget; /* instructions that harts may still take up */
@@ -107,6 +110,8 @@ enum isthmus_stop machine_run(struct machine *m, const struct isthmus_limits *li
  * makes the calling hart stop at its next branch; the second for anybody, also signal handlers. */
 void machine_halt(struct machine *m, uint32_t reason);
 void machine_request_stop(struct machine *m, uint32_t reason);
+/* Stop for somebody outside, who will not wait for a console to take all output. */
+void machine_stop(struct machine *m);
 /* Have the world's thread look at deadlines and reasons to stop again. */
 void machine_wake(struct machine *m);
 int machine_step(struct machine *m, struct hart *h, uint64_t n);

@@ -65,6 +65,12 @@ static void kick_harts(struct machine *m)
         hart_kick(&m->harts[i], EVENT_STOP);
 }
 
+void machine_stop(struct machine *m)
+{
+    __atomic_store_n(&m->hurry, true, __ATOMIC_RELAXED);
+    machine_request_stop(m, ISTHMUS_STOP_REQUESTED);
+}
+
 void machine_halt(struct machine *m, uint32_t reason)
 {
     machine_request_stop(m, reason);
@@ -339,6 +345,7 @@ static void run_turns(struct machine *m, uint64_t limit)
 enum isthmus_stop machine_run(struct machine *m, const struct isthmus_limits *limits)
 {
     uint64_t limit = limits && limits->nanoseconds ? host_ns() + limits->nanoseconds : NEVER;
+    struct thread_hold hold;
     uint32_t reason;
     bool ran = true;
 
@@ -347,7 +354,9 @@ enum isthmus_stop machine_run(struct machine *m, const struct isthmus_limits *li
     m->limited = limits && limits->instructions;
     m->budget = m->limited ? limits->instructions : 0;
     m->lent = 0;
-    consoles_raw(m);
+    m->limit = limit;
+    hold = thread_hold_write_signals();
+    consoles_begin(m);
     virtio_slots_resume(m);
     do {
         machine_debug_attend(m, limit);
@@ -366,12 +375,15 @@ enum isthmus_stop machine_run(struct machine *m, const struct isthmus_limits *li
     for (unsigned i = 0; i < m->harts_n; i++)
         __atomic_fetch_and(&m->harts[i].wait_event, ~(uint32_t)EVENT_STOP, __ATOMIC_SEQ_CST);
     consoles_flush(m);
-    if (m->events)
-        events_flush(m->events);
-    consoles_cooked(m);
+    if (m->events && !events_flush(m->events, &m->log))
+        m->trace_lost = true;
+    consoles_end(m);
     machine_debug_ended(m, reason);
     m->off = reason == ISTHMUS_STOP_EXIT;
-    return ran ? (enum isthmus_stop)reason : ISTHMUS_STOP_ERROR;
+    thread_release_signals(&hold);
+    __atomic_store_n(&m->hurry, false, __ATOMIC_RELAXED);
+    m->limit = NEVER;
+    return ran && reason != STOP_CONSOLE ? (enum isthmus_stop)reason : ISTHMUS_STOP_ERROR;
 }
 
 int machine_step(struct machine *m, struct hart *h, uint64_t n)

@@ -219,6 +219,12 @@ static uint8_t get_id(struct blk *b, struct virtq_side *in)
     return virtq_write(in, id, min_u64(sizeof(id), in->bytes)) ? S_OK : S_IOERR;
 }
 
+/* What a driver wrote that cannot ask for a flush is stable when it hears of it (5.2.6.2). */
+static uint8_t written(struct blk *b, uint8_t status)
+{
+    return status != S_OK || virtio_has(&b->v, F_FLUSH) ? status : flush(b);
+}
+
 static uint8_t execute(struct blk *b, const struct blk_header *h, struct virtq_chain *c)
 {
     bool changes = h->type == T_OUT || h->type == T_DISCARD || h->type == T_WRITE_ZEROES;
@@ -229,7 +235,7 @@ static uint8_t execute(struct blk *b, const struct blk_header *h, struct virtq_c
     case T_IN:
         return transfer(b, &c->in, h->sector, false);
     case T_OUT:
-        return transfer(b, &c->out, h->sector, true);
+        return written(b, transfer(b, &c->out, h->sector, true));
     case T_FLUSH:
         return flush(b);
     case T_GET_ID:
@@ -237,7 +243,7 @@ static uint8_t execute(struct blk *b, const struct blk_header *h, struct virtq_c
     case T_DISCARD:
         return ranges(b, &c->out, discard);
     case T_WRITE_ZEROES:
-        return ranges(b, &c->out, zero);
+        return written(b, ranges(b, &c->out, zero));
     default:
         return S_UNSUPP;
     }

@@ -167,6 +167,11 @@ handler:
         sb      t0, 0(s0)
         sw      s5, 0(s4)
         mret
+
+#elif CASE == 11 // print for ever
+        li      t0, 'x'
+1:      sb      t0, 0(s0)
+        j       1b
 #endif
 
 puts:   lbu     t0, 0(a1)

@@ -6,10 +6,20 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 enum { SECTORS = 64, SECTOR = 512, IN = 0, OUT = 1, FLUSH = 4, GET_ID = 8, DISCARD = 11,
        WRITE_ZEROES = 13, OK = 0, IOERR = 1, UNSUPP = 2 };
+
+static unsigned syncs;
+
+/* In place of the C library's: counts. */
+int fdatasync(int fd)
+{
+    syncs++;
+    return (int)syscall(SYS_fdatasync, fd);
+}
 
 struct disk {
     struct driver d;
@@ -127,6 +137,34 @@ static void sectors_are_written(void **state)
     assert_int_equal(got[0], 5);
 }
 
+static int range(struct disk *disk, uint32_t type, uint64_t sector, uint32_t sectors,
+                 uint32_t flags)
+{
+    memcpy(data(disk), &sector, 8);
+    memcpy(data(disk) + 8, &sectors, 4);
+    memcpy(data(disk) + 12, &flags, 4);
+    return ask(disk, type, 0, 16, NULL);
+}
+
+/* 5.2.6.2: a driver that did not ask for FLUSH has nothing to make its writes stable with. */
+static void writes_are_stable_at_once_without_the_flush_feature(void **state)
+{
+    struct disk *disk = *state;
+
+    syncs = 0;
+    assert_int_equal(ask(disk, OUT, 3, SECTOR, NULL), OK);
+    assert_int_equal(syncs, 1);
+    assert_int_equal(range(disk, WRITE_ZEROES, 10, 2, 0), OK);
+    assert_int_equal(syncs, 2);
+    assert_int_equal(ask(disk, IN, 3, SECTOR, NULL), OK);
+    assert_int_equal(syncs, 2);
+    driver_start(&disk->d, BIT(9), 2);
+    assert_int_equal(ask(disk, OUT, 3, SECTOR, NULL), OK);
+    assert_int_equal(syncs, 2);
+    assert_int_equal(ask(disk, FLUSH, 0, 0, NULL), OK);
+    assert_int_equal(syncs, 3);
+}
+
 static void what_is_not_on_the_disk_is_an_error(void **state)
 {
     static const struct {
@@ -144,15 +182,6 @@ static void what_is_not_on_the_disk_is_an_error(void **state)
     }
     assert_int_equal(lseek(disk->fd, 0, SEEK_END), SECTORS * SECTOR);
     assert_int_equal(ask(disk, 99, 0, 0, NULL), UNSUPP);
-}
-
-static int range(struct disk *disk, uint32_t type, uint64_t sector, uint32_t sectors,
-                 uint32_t flags)
-{
-    memcpy(data(disk), &sector, 8);
-    memcpy(data(disk) + 8, &sectors, 4);
-    memcpy(data(disk) + 12, &flags, 4);
-    return ask(disk, type, 0, 16, NULL);
 }
 
 static void ranges_become_zero(void **state)
@@ -279,6 +308,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_name_fits_in_its_buffer, setup, teardown),
         cmocka_unit_test_setup_teardown(requests_without_header_or_status, setup, teardown),
         cmocka_unit_test_setup_teardown(header_and_status_may_be_anywhere, setup, teardown),
+        cmocka_unit_test_setup_teardown(writes_are_stable_at_once_without_the_flush_feature, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(a_disk_in_use_is_not_opened_again, setup, teardown),
     };
 
