@@ -7,6 +7,7 @@
 #include "hart/window_env.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -126,6 +127,51 @@ void hart_sleep(struct hart *h)
             break;
     __atomic_store_n(&h->sleeping, false, __ATOMIC_SEQ_CST);
     pthread_mutex_unlock(&h->sleep_lock);
+}
+
+static inline void pause_host(void)
+{
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#endif
+}
+
+static bool is_reservation_kept(const struct hart *h)
+{
+    if (!h->reserved)
+        return false;
+    return h->reserved_size == 4
+               ? __atomic_load_n((uint32_t *)h->reserved, __ATOMIC_RELAXED) ==
+                     (uint32_t)h->reserved_value
+               : __atomic_load_n((uint64_t *)h->reserved, __ATOMIC_RELAXED) == h->reserved_value;
+}
+
+void hart_stall(struct hart *h)
+{
+    enum { ROUNDS = 16, PAUSES = 16 };
+
+    if (!h->may_stall)
+        return;
+    for (unsigned i = 0; i < ROUNDS * PAUSES; i++) {
+        if (!is_reservation_kept(h) || __atomic_load_n(&h->wait_event, __ATOMIC_RELAXED))
+            return;
+        pause_host();
+        if (i % PAUSES == PAUSES - 1)
+            sched_yield();
+    }
+    /* That may have taken long: have timers looked at. */
+    __atomic_fetch_or(&h->wait_event, EVENT_IRQ, __ATOMIC_RELAXED);
+}
+
+void hart_pause(struct hart *h)
+{
+    enum { PAUSES_A_YIELD = 64 };
+
+    pause_host();
+    if (!h->may_stall || ++h->pauses % PAUSES_A_YIELD)
+        return;
+    sched_yield();
+    __atomic_fetch_or(&h->wait_event, EVENT_IRQ, __ATOMIC_RELAXED);
 }
 
 uint64_t hart_retired(const struct hart *h)

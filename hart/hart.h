@@ -225,6 +225,8 @@ struct hart {
     bool hpm_watched;      /* some of them raise LCOFI when they overflow */
     uint64_t mtimecmp;  /* atomic; of the ACLINT; MTIP is compared when interrupts are looked for */
     bool waiting;       /* executed WFI and nothing is pending yet */
+    bool may_stall;     /* it has a thread of its own, which may wait a little: hart_stall */
+    unsigned pauses;    /* PAUSEs executed, where it may */
 
     struct csrs csr;
     struct mmu mmu;
@@ -273,6 +275,13 @@ enum hart_stop hart_run(struct hart *h, uint64_t n);
 /* Block in WFI until something may be pending: an event, or the hart's next timer deadline. Only
  * where the clock's ticks are those of the host's time. */
 void hart_sleep(struct hart *h);
+
+/* The hart's program waits for another hart's. On a host with fewer cores than harts that one may
+ * wait for the core that this thread is on. Nothing of the sort is done where !h->may_stall.
+ * hart_stall, for WRS: returns when the reserved datum has changed or an event is there, or after
+ * some microseconds. hart_pause, for PAUSE: now and then lets other threads have the core. */
+void hart_stall(struct hart *h);
+void hart_pause(struct hart *h);
 
 /* From any thread: set bits of wait_event and wake the hart if it sleeps. */
 void hart_kick(struct hart *h, uint32_t events);

@@ -91,6 +91,9 @@ struct insn_row {
     uint16_t base;    /* the 32-bit instruction that it executes as; its own id where it is one */
 };
 
+/* The FENCE that is PAUSE (Zihintpause). */
+enum { RAW_PAUSE = 0x0100000f };
+
 /* An instruction taken apart. Floating-point registers are numbered 0..31 as well. */
 struct insn {
     uint16_t id;   /* INSN_ILLEGAL where the encoding is reserved */

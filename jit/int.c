@@ -487,6 +487,8 @@ EMIT(fence)
 {
     enum { SUCC_R = 1 << 1, PRED_W = 1 << 4, I_O = 3 << 2 };
 
+    if (in->raw == RAW_PAUSE)
+        emit_fallback(t, op);
     if ((in->imm & PRED_W && in->imm & SUCC_R) || in->imm & (I_O | I_O << 4)) {
         put8(&t->a, 0x0f);
         put8(&t->a, 0xae);

@@ -162,6 +162,7 @@ static void *hart_main(void *arg)
     uint64_t quantum = m->boot.htif ? QUANTUM_HTIF : QUANTUM;
 
     t->h->slack = m->limited ? 0 : BLOCK_MAX - 1;
+    t->h->may_stall = true;
     while (!stop_reason(m)) {
         uint64_t n = take(m, quantum);
         enum hart_stop stop;
@@ -180,6 +181,7 @@ static void *hart_main(void *arg)
             hart_sleep(t->h);
     }
     t->h->slack = 0;
+    t->h->may_stall = false;
     return NULL;
 }
 

@@ -46,10 +46,14 @@ ALUW(srlw, (uint32_t)RS1 >> (RS2 & 31))
 ALUW(sraw, (int32_t)RS1 >> (RS2 & 31))
 
 /* FENCE: host loads and stores are ordered at least as guest ones on x86-64; a full fence is right
- * on every host (Unprivileged, "Memory Ordering Instructions"). */
+ * on every host (Unprivileged, "Memory Ordering Instructions"). PAUSE is one that orders nothing
+ * (Zihintpause). */
 EXEC(fence)
 {
-    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    if (op->raw == RAW_PAUSE)
+        hart_pause(h);
+    else
+        __atomic_thread_fence(__ATOMIC_SEQ_CST);
     NEXT;
 }
 

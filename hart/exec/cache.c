@@ -92,23 +92,15 @@ EXEC(cbo_zero)
     return op + 1;
 }
 
-/* Both may end for any reason, and do so at once: stalling would need to watch the memory. The
- * host's other threads get a chance. */
-static inline void pause_host(void)
-{
-#if defined(__x86_64__)
-    __builtin_ia32_pause();
-#endif
-}
-
+/* Both may end for any reason, and do so after some microseconds. */
 EXEC(wrs_nto)
 {
-    pause_host();
+    hart_stall(h);
     NEXT;
 }
 
 EXEC(wrs_sto)
 {
-    pause_host();
+    hart_stall(h);
     NEXT;
 }
