@@ -7,6 +7,7 @@
     static void emit_##name(struct trans *t, const struct op *op, const struct insn *in)
 
 enum { OP_MOV_LOAD = 0x8b, OP_MOVSXD = 0x63, OP_IMUL = 0x0faf, OP_CMP = 0x3b, OP_TEST = 0x85 };
+enum { OP_ADD = ALU_ADD << 3 | 3, OP_AND = ALU_AND << 3 | 3, OP_LEA = 0x8d, OP_MOVZX_BYTE = 0x0fb6 };
 enum { OP_LZCNT = 0x0fbd, OP_TZCNT = 0x0fbc, OP_POPCNT = 0x0fb8, PREFIX_F3 = 0xf3 };
 
 /* rd = sign-extended low 32 bits of reg */
@@ -18,11 +19,16 @@ static void finish_word(struct trans *t, unsigned rd, unsigned reg)
     defined(t, rd, d);
 }
 
+static bool is_any_mapped(unsigned r)
+{
+    return jit_host_of[r] != NOT_MAPPED;
+}
+
 /* rd = rs1 <opcode> rs2, where opcode takes dst, src. width: W, or 0 for the word form. */
 static void binary(struct trans *t, const struct insn *in, unsigned width, unsigned opcode,
                    bool commutes)
 {
-    unsigned rs1 = in->rs1, rs2 = in->rs2, d = width ? define(in->rd, RAX) : RAX;
+    unsigned rs1 = in->rs1, rs2 = in->rs2, d = define(in->rd, RAX);
 
     if (!in->rd)
         return;
@@ -30,13 +36,18 @@ static void binary(struct trans *t, const struct insn *in, unsigned width, unsig
         rs1 = in->rs2;
         rs2 = in->rs1;
     }
-    if (rs2 && is_mapped(rs2, d) && rs1 != rs2)
-        d = RAX;
-    load_reg(t, d, rs1);
-    if (rs2)
-        op_guest(t, width, opcode, d, rs2);
-    else if (opcode == OP_IMUL || opcode == (ALU_AND << 3 | 3))
-        mov_ri(&t->a, d, 0);
+    if (opcode == OP_ADD && rs2 && !is_mapped(rs1, d) && is_any_mapped(rs1) && is_any_mapped(rs2)) {
+        op_rx(&t->a, width, OP_LEA, d, (unsigned)jit_host_of[rs1], (unsigned)jit_host_of[rs2], 0,
+              0);
+    } else {
+        if (rs2 && is_mapped(rs2, d) && rs1 != rs2)
+            d = RAX;
+        load_reg(t, d, rs1);
+        if (rs2)
+            op_guest(t, width, opcode, d, rs2);
+        else if (opcode == OP_IMUL || opcode == OP_AND)
+            mov_ri(&t->a, d, 0);
+    }
     if (!width) {
         finish_word(t, in->rd, d);
         return;
@@ -52,13 +63,13 @@ static void binary(struct trans *t, const struct insn *in, unsigned width, unsig
     {                                                                                              \
         binary(t, in, width, opcode, commutes);                                                    \
     }
-BINARY(add, W, ALU_ADD << 3 | 3, true)
+BINARY(add, W, OP_ADD, true)
 BINARY(sub, W, ALU_SUB << 3 | 3, false)
-BINARY(and, W, ALU_AND << 3 | 3, true)
+BINARY(and, W, OP_AND, true)
 BINARY(or, W, ALU_OR << 3 | 3, true)
 BINARY(xor, W, ALU_XOR << 3 | 3, true)
 BINARY(mul, W, OP_IMUL, true)
-BINARY(addw, 0, ALU_ADD << 3 | 3, true)
+BINARY(addw, 0, OP_ADD, true)
 BINARY(subw, 0, ALU_SUB << 3 | 3, false)
 BINARY(mulw, 0, OP_IMUL, true)
 
@@ -116,7 +127,14 @@ static void immediate(struct trans *t, const struct insn *in, enum alu alu)
 
 EMIT(andi)
 {
-    immediate(t, in, ALU_AND);
+    unsigned d = define(in->rd, RAX);
+
+    if (in->imm != UINT8_MAX || !in->rs1) {
+        immediate(t, in, ALU_AND);
+    } else if (in->rd) {
+        op_guest(t, BYTE_REGS, OP_MOVZX_BYTE, d, in->rs1);
+        defined(t, in->rd, d);
+    }
 }
 
 EMIT(ori)
@@ -156,17 +174,47 @@ EMIT(auipc)
 
 static void shift_imm(struct trans *t, const struct insn *in, unsigned width, unsigned shift)
 {
-    unsigned d = width ? define(in->rd, RAX) : RAX;
+    unsigned d = define(in->rd, RAX), n = (unsigned)in->imm;
+    bool extends = !width;
 
     if (!in->rd)
         return;
-    load_reg(t, d, in->rs1);
-    if (in->imm)
-        shift_ri(&t->a, width, shift, d, (unsigned)in->imm);
-    if (width)
-        defined(t, in->rd, d);
-    else
-        finish_word(t, in->rd, d);
+    if (extends && shift == SHIFT_SAR && in->rs1) {
+        op_guest(t, W, OP_MOVSXD, d, in->rs1);
+        width = W;
+        extends = false;
+    } else {
+        load_reg(t, d, in->rs1);
+        extends &= shift != SHIFT_SHR || !n; /* else bit 31 is clear, and so are those above */
+    }
+    if (n)
+        shift_ri(&t->a, width, shift, d, n);
+    if (extends)
+        op_rr(&t->a, W, OP_MOVSXD, d, d);
+    defined(t, in->rd, d);
+}
+
+/* rd = rs1 rotated right */
+static void rotate_imm(struct trans *t, const struct insn *in, unsigned width)
+{
+    unsigned d = define(in->rd, RAX);
+
+    if (!in->rd)
+        return;
+    rorx(&t->a, width, d, use(t, in->rs1, RAX), (unsigned)in->imm);
+    if (!width)
+        op_rr(&t->a, W, OP_MOVSXD, d, d);
+    defined(t, in->rd, d);
+}
+
+EMIT(rori)
+{
+    rotate_imm(t, in, W);
+}
+
+EMIT(roriw)
+{
+    rotate_imm(t, in, 0);
 }
 
 #define SHIFT_IMM(name, width, shift)                                                              \
@@ -177,11 +225,9 @@ static void shift_imm(struct trans *t, const struct insn *in, unsigned width, un
 SHIFT_IMM(slli, W, SHIFT_SHL)
 SHIFT_IMM(srli, W, SHIFT_SHR)
 SHIFT_IMM(srai, W, SHIFT_SAR)
-SHIFT_IMM(rori, W, SHIFT_ROR)
 SHIFT_IMM(slliw, 0, SHIFT_SHL)
 SHIFT_IMM(srliw, 0, SHIFT_SHR)
 SHIFT_IMM(sraiw, 0, SHIFT_SAR)
-SHIFT_IMM(roriw, 0, SHIFT_ROR)
 
 enum { PP_SHL = 1, PP_SAR = 2, PP_SHR = 3, OP_SHX = 0xf7, PP_NONE = 0, OP_ANDN = 0xf2 };
 

@@ -288,7 +288,21 @@ TEST(cbo_guest_page_faults_are_transformed)
     }
 }
 
+/* Without a reservation, and with one whose datum nobody changes. */
 TEST(wrs_ends)
 {
+    static u32 word = 7;
+    u64 begin, now;
+    u32 seen;
+
     asm volatile(".word 0x00d00073; .word 0x01d00073");
+    asm volatile("rdtime %0" : "=r"(begin));
+    do {
+        asm volatile("lr.w %0, (%1); .word 0x00d00073; .word 0x01d00073; pause"
+                     : "=r"(seen)
+                     : "r"(&word)
+                     : "memory");
+        CHECK_EQ(seen, 7);
+        asm volatile("rdtime %0" : "=r"(now));
+    } while (now - begin < 1000);
 }
