@@ -227,6 +227,7 @@ struct hart {
     bool waiting;       /* executed WFI and nothing is pending yet */
     bool may_stall;     /* it has a thread of its own, which may wait a little: hart_stall */
     unsigned pauses;    /* PAUSEs executed, where it may */
+    uint64_t slept;     /* ticks, the last time: hart_sleep */
 
     struct csrs csr;
     struct mmu mmu;

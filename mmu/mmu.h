@@ -64,7 +64,7 @@ struct mmu_ctx {
 };
 
 enum { TLB_ENTRIES = 16384, TLB_EXEC_ENTRIES = 2048, TLB_BANKS = 64, TLB_LARGE = 8,
-       TLB_LISTED = 4096, TLB_EXEC_LISTED = 128, TLB_FRESH = 64 };
+       TLB_LISTED = 4096, TLB_EXEC_LISTED = 128, TLB_FRESH = 64, TLB_GPA_SEEN = 65536 };
 
 #define TLB_INVALID UINT64_MAX
 
@@ -92,6 +92,11 @@ struct tlb_bank {
     uint16_t fresh[TLB_FRESH];
     uint64_t fence_is;   /* mmu.fence_is when they were last made stale */
     bool gpa_large;      /* has pieces of a G-stage superpage */
+    /* Guest-physical pages that entries were made of, by a hash, since all of the bank was given up;
+     * and whether there were pieces of G-stage superpages. A fence of a page that never was in here,
+     * such as one that a hypervisor maps for the first time, has nothing to look for. */
+    uint64_t gpa_seen[TLB_GPA_SEEN / 64];
+    bool gpa_large_seen;
     unsigned large_n;
     struct {
         uint64_t first, last; /* addresses between which there are first-stage superpages or NAPOT
@@ -146,7 +151,7 @@ struct mmu {
     uint64_t tick;
     uint64_t fence_is; /* FENCE.I so far; banks that are not in use catch up when they become current */
     uint64_t code_epoch; /* counts up from 1, wherever code may have been changed or moved: FENCE.I,
-                            fences of the G-stage */
+                            fences of the G-stage that meet what was in a bank */
     uint8_t pmpcfg[PMP_ENTRIES];
     uint64_t pmpaddr[PMP_ENTRIES];
     unsigned pmp_n;      /* entries from here on are OFF */

@@ -61,6 +61,37 @@ static void list(uint16_t *listed, unsigned *n, unsigned max, unsigned i)
         ++*n;
 }
 
+static uint64_t *gpa_word(struct tlb_bank *b, uint64_t gpa, uint64_t *bit)
+{
+    uint64_t i = (gpa >> PAGE_SHIFT ^ gpa >> (PAGE_SHIFT + 16)) % TLB_GPA_SEEN;
+
+    *bit = BIT(i % 64);
+    return &b->gpa_seen[i / 64];
+}
+
+static void note_gpa(struct tlb_bank *b, const struct mmu_page *page)
+{
+    uint64_t bit;
+
+    *gpa_word(b, page->gpa, &bit) |= bit;
+    b->gpa_large_seen |= page->gsize > PAGE_SIZE;
+}
+
+/* False: nothing of the bank was made of gpa, nor fetched from there. */
+static bool saw_gpa(struct tlb_bank *b, uint64_t gpa)
+{
+    uint64_t bit;
+
+    return b->gpa_large_seen || *gpa_word(b, gpa, &bit) & bit;
+}
+
+/* The caller counts code_epoch up, since what was fetched may be known still. */
+static void forget_gpas(struct tlb_bank *b)
+{
+    memset(b->gpa_seen, 0, sizeof(b->gpa_seen));
+    b->gpa_large_seen = false;
+}
+
 static struct tlb_bank *bank_new(void)
 {
     struct tlb_bank *b = calloc(1, sizeof(*b));
@@ -176,6 +207,8 @@ static void inherit(struct tlb_bank *b, const struct tlb_bank *from)
     b->large_n = from->large_n;
     memcpy(b->large, from->large, sizeof(b->large));
     b->gpa_large = from->gpa_large;
+    memcpy(b->gpa_seen, from->gpa_seen, sizeof(b->gpa_seen));
+    b->gpa_large_seen = from->gpa_large_seen;
 }
 
 /* A bank for ctx in place of the longest unused one of its probes. */
@@ -199,6 +232,10 @@ static struct tlb_slot *replace(struct mmu *mmu, const struct mmu_ctx *ctx, unsi
     else
         mmu->used_slots |= BIT(victim - mmu->slots);
     drop_bank(victim->bank);
+    if (victim->ctx.mode & CTX_V) {
+        forget_gpas(victim->bank);
+        mmu->code_epoch++;
+    }
     victim->bank->fence_is = mmu->fence_is;
     if (from && from != victim->bank) {
         catch_up(mmu, from);
@@ -268,6 +305,8 @@ static bool in_large(const struct tlb_bank *b, uint64_t va)
 static void note_sizes(struct tlb_bank *b, uint64_t va, const struct mmu_page *page)
 {
     note_large(b, va, page->size);
+    if (b->ctx.mode & CTX_V)
+        note_gpa(b, page);
     if (page->gsize > PAGE_SIZE)
         b->gpa_large = true;
 }
@@ -356,6 +395,8 @@ static void drop_gpa(struct tlb_bank *b, uint64_t gpa)
         drop_bank(b);
         return;
     }
+    if (!saw_gpa(b, gpa))
+        return; /* another bank did */
     if (b->data_n > TLB_LISTED)
         for (unsigned i = 0; i < ARRAY_SIZE(b->data); i++)
             drop_if_gpa(b, i, gpa & PAGE_MASK);
@@ -409,17 +450,35 @@ void mmu_fence_vma(struct mmu *mmu, const uint64_t *va, const unsigned *asid, co
     fence(mmu, &f, va, drop_va);
 }
 
+/* Whether a fence of gpa, NULL for all, meets anything. Where it is of all, that is forgotten. */
+static bool meets_gpa(struct mmu *mmu, const struct fence *f, const uint64_t *gpa)
+{
+    bool met = false;
+
+    for (unsigned i = 0; i <= TLB_BANKS; i++) {
+        struct tlb_slot *s = &mmu->slots[i];
+        if (!s->used || !fence_meets(f, &s->ctx))
+            continue;
+        met |= !gpa || saw_gpa(s->bank, *gpa);
+        if (!gpa)
+            forget_gpas(s->bank);
+    }
+    return met;
+}
+
 void mmu_fence_gvma(struct mmu *mmu, const uint64_t *gpa, const unsigned *vmid)
 {
     struct fence f = {.v = true, .vmid = vmid};
 
     mmu->counters.fences++;
-    mmu->code_epoch++;
     tcache_drop_all(mmu->tcache);
     if (gpa)
         gcache_drop(mmu->gcache, *gpa, vmid);
     else
         gcache_drop_all(mmu->gcache);
+    if (!meets_gpa(mmu, &f, gpa))
+        return;
+    mmu->code_epoch++;
     fence(mmu, &f, gpa, drop_gpa);
 }
 

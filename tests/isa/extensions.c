@@ -298,7 +298,8 @@ TEST(wrs_ends)
     asm volatile(".word 0x00d00073; .word 0x01d00073");
     asm volatile("rdtime %0" : "=r"(begin));
     do {
-        asm volatile("lr.w %0, (%1); .word 0x00d00073; .word 0x01d00073; pause"
+        asm volatile("lr.w %0, (%1); .word 0x00d00073; .word 0x01d00073; "
+                     ".word 0x0100000f"
                      : "=r"(seen)
                      : "r"(&word)
                      : "memory");

@@ -512,6 +512,33 @@ static void fences_of_one_space_leave_global_fetches(void **state)
     assert_null(tlb_exec(guest, GLOBAL_VA));
 }
 
+/* A page that was fetched from is remembered when fences of the first stage, or other guests, have
+ * taken its entries away: a hypervisor that gives the guest another page there has the new code
+ * compared. One that was never there has nobody compare anything. */
+static void fences_of_pages_never_seen_cost_nothing(void **state)
+{
+    struct fixture *f = *state;
+    const uint64_t seen = GLOBAL_GPA, unseen = GLOBAL_GPA + PAGE_SIZE;
+    const unsigned vmid = 0, other = 1;
+    uint64_t epoch;
+
+    new_space(f, 1, 1, true);
+    epoch = f->mmu.code_epoch;
+    mmu_fence_gvma(&f->mmu, &unseen, NULL);
+    mmu_fence_gvma(&f->mmu, &seen, &other);
+    assert_int_equal(f->mmu.code_epoch, epoch);
+    mmu_fence_vma(&f->mmu, NULL, NULL, &vmid);
+    mmu_fence_gvma(&f->mmu, &seen, NULL);
+    assert_int_not_equal(f->mmu.code_epoch, epoch);
+
+    new_space(f, 1, 1, true);
+    epoch = f->mmu.code_epoch;
+    for (unsigned asid = 2; asid < 2 + 2 * TLB_BANKS; asid++)
+        new_space(f, asid, 0, true); /* its bank is another's in the end */
+    mmu_fence_gvma(&f->mmu, &seen, NULL);
+    assert_int_not_equal(f->mmu.code_epoch, epoch);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -525,6 +552,7 @@ int main(void)
         TEST(a_new_space_begins_with_global_fetches),
         TEST(strangers_begin_with_nothing),
         TEST(fences_of_one_space_leave_global_fetches),
+        TEST(fences_of_pages_never_seen_cost_nothing),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
