@@ -4,6 +4,7 @@
 #include "bench/chart.h"
 #include "bench/machines.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <jansson.h>
 #include <math.h>
@@ -309,43 +310,77 @@ static int run_fetched(const struct bench *b, unsigned rounds, struct bench_repo
     return !good;
 }
 
-int bench_main(const char *name, bool json, const char *svg, bool qemu, unsigned rounds,
-               const struct bench_host *host)
+static bool is_bench(const char *name)
 {
-    struct bench_report r = {
-        .rows = json_array(), .table = !json, .skipped = json_object(), .qemu = qemu, .prefix = ""};
-    int status = name ? 2 : 0;
+    for (size_t i = 0; i < sizeof(benches) / sizeof(benches[0]); i++)
+        if (!strcmp(name, benches[i]->name))
+            return true;
+    return false;
+}
 
-    for (size_t i = 0; i < sizeof(benches) / sizeof(benches[0]); i++) {
+static int run_benches(const char *name, unsigned rounds, struct bench_report *r,
+                       const struct bench_host *host)
+{
+    int status = 0;
+
+    for (size_t i = 0; i < sizeof(benches) / sizeof(benches[0]) && !status; i++) {
         const struct bench *b = benches[i];
 
         if (name && strcmp(name, b->name))
             continue;
-        r.prefix = name ? "" : b->name;
-        status = b->prepare ? run_fetched(b, rounds, &r, host) : run_named(b, rounds, &r, host);
-        if (status)
-            break;
+        r->prefix = name ? "" : b->name;
+        status = b->prepare ? run_fetched(b, rounds, r, host) : run_named(b, rounds, r, host);
     }
-    if (status == 2)
-        host->complain(
-            "bench %s: there is none of this name; expected copy, switch, compute or linux", name);
-    if (json && !status) {
-        json_t *root = json_pack("{s:s, s:O}", "bench", name ? name : "all", "rows", r.rows);
+    return status;
+}
 
-        if (json_object_size(r.skipped))
-            json_object_set(root, "skipped", r.skipped);
-        json_dumpf(root, stdout, JSON_INDENT(1) | JSON_REAL_PRECISION(6));
-        printf("\n");
-        json_decref(root);
-    }
-    if (svg && !status) {
-        int err = bench_chart(svg, r.rows);
+static void print_json(const char *name, const struct bench_report *r)
+{
+    json_t *root = json_pack("{s:s, s:O}", "bench", name ? name : "all", "rows", r->rows);
 
-        if (err)
-            host->complain("--svg %s: cannot write the file: %s", svg, strerror(-err));
-        status = err ? 1 : 0;
+    if (json_object_size(r->skipped))
+        json_object_set(root, "skipped", r->skipped);
+    json_dumpf(root, stdout, JSON_INDENT(1) | JSON_REAL_PRECISION(6));
+    printf("\n");
+    json_decref(root);
+}
+
+/* Open the file for a chart before the work is done; what it holds stays until then. */
+static FILE *open_chart(const char *svg, const struct bench_host *host)
+{
+    FILE *chart = fopen(svg, "ae");
+
+    if (!chart)
+        host->complain("--svg %s: cannot write the file: %s", svg, strerror(errno));
+    return chart;
+}
+
+int bench_main(const char *name, bool json, const char *svg, bool qemu, unsigned rounds,
+               const struct bench_host *host)
+{
+    struct bench_report r = {.table = !json, .qemu = qemu, .prefix = ""};
+    FILE *chart = NULL;
+    int status, err = 0;
+
+    if (name && !is_bench(name)) {
+        host->complain("bench %s: there is none of this name; expected copy, switch, compute or "
+                       "linux", *name ? name : "''");
+        return 2;
     }
+    if (svg && !(chart = open_chart(svg, host)))
+        return 1;
+    r.rows = json_array();
+    r.skipped = json_object();
+    status = run_benches(name, rounds, &r, host);
+    if (json && !status)
+        print_json(name, &r);
+    if (chart && status)
+        fclose(chart);
+    else if (chart)
+        err = bench_chart(chart, r.rows);
+    if (err)
+        host->complain("--svg %s: cannot write the file: %s", svg, strerror(-err));
     json_decref(r.rows);
     json_decref(r.skipped);
-    return status;
+    return err ? 1 : status;
 }

@@ -89,16 +89,16 @@ static void draw_bar(const struct chart *c, const json_t *row, unsigned at)
             fmax(one, end) + 4, y + LINE - 6, ratio < 10 ? 2 : 0, ratio);
 }
 
-int bench_chart(const char *path, const json_t *rows)
+int bench_chart(FILE *file, const json_t *rows)
 {
-    struct chart c = {.f = fopen(path, "we")};
+    struct chart c = {.f = file};
     unsigned bars, at = 0;
     bool failed;
     size_t i;
     json_t *row;
 
-    if (!c.f)
-        return -errno;
+    if (ftruncate(fileno(file), 0))
+        errno = 0; /* not a regular file */
     bars = measure(&c, rows);
     fprintf(c.f,
             "<svg xmlns='http://www.w3.org/2000/svg' width='%d' height='%u' "
@@ -108,12 +108,9 @@ int bench_chart(const char *path, const json_t *rows)
     draw_scale(&c, bars);
     json_array_foreach(rows, i, row) if (!isnan(ratio_of(row))) draw_bar(&c, row, at++);
     fprintf(c.f, "</svg>\n");
+    errno = 0;
     failed = ferror(c.f);
-    if (fclose(c.f) || failed) {
-        int err = errno ? errno : EIO;
-
-        unlink(path);
-        return -err;
-    }
+    if (fclose(c.f) || failed)
+        return errno ? -errno : -EIO;
     return 0;
 }

@@ -4,9 +4,10 @@
 #define BENCH_CHART_H
 
 #include <jansson.h>
+#include <stdio.h>
 
 /* Write a chart of the rows that have a ratio into the file, a bar each on a logarithmic scale,
- * with a line at 1. Result: 0 or a negative errno; a file that was begun is removed. */
-int bench_chart(const char *path, const json_t *rows);
+ * with a line at 1, and close it. Result: 0 or a negative errno. */
+int bench_chart(FILE *file, const json_t *rows);
 
 #endif

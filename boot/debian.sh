@@ -304,9 +304,10 @@ configure() {
         --append "console=ttyS0 quiet isthmus.install" --disk "$disk" \
         --console "file:$work/console" --timeout 7200 2>>"$work/log" &
     machine=$!
-    trap 'kill $machine 2>/dev/null; exit 1' HUP INT TERM
+    trap 'kill $machine 2>/dev/null; wait $machine; remove_work; exit 1' HUP INT TERM
     show_install $machine
     wait $machine || true
+    trap 'remove_work; exit 1' HUP INT TERM
     if ! grep -q '^ISTHMUS: installed' "$work/console"; then
         cat "$work/console" >>"$work/log"
         fail "the packages could not be configured"
@@ -322,8 +323,12 @@ tree=$work/tree
 db=$tree/var/lib/dpkg
 # --disk takes a comma as two.
 disk=$(echo "$new/disk.img" | sed 's/,/,,/g')
-chmod -R u+rwX "$work" 2>/dev/null || true
-rm -rf "$work"
+remove_work() {
+    chmod -R u+rwX "$work" 2>/dev/null || true
+    rm -rf "$work"
+}
+trap 'remove_work; exit 1' HUP INT TERM
+remove_work
 mkdir -p "$new" "$tree"
 prepare_apt
 fetch

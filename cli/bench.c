@@ -18,8 +18,7 @@ static int take_json(void *target, const char *value)
 
 static int take_svg(void *target, const char *value)
 {
-    ((struct bench_options *)target)->svg = value;
-    return 0;
+    return parse_path("--svg", value, "a file", &((struct bench_options *)target)->svg);
 }
 
 static int take_no_qemu(void *target, const char *value)
@@ -28,14 +27,15 @@ static int take_no_qemu(void *target, const char *value)
     return 0;
 }
 
+_Static_assert(BENCH_ROUNDS_MAX == 15, "as the message says");
+
 static int take_rounds(void *target, const char *value)
 {
     struct bench_options *o = target;
 
     if (parse_number(value, 1, BENCH_ROUNDS_MAX, &o->rounds))
         return 0;
-    complain("--rounds %s: expected a number from 1 to %d", value, BENCH_ROUNDS_MAX);
-    return EXIT_USAGE;
+    return wrong_value("--rounds", value, "a number from 1 to 15");
 }
 
 static int take_name(void *target, const char *value)

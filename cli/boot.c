@@ -10,7 +10,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <signal.h>
 #include <sys/file.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <fcntl.h>
@@ -30,20 +32,23 @@ struct boot {
 
 static int take_harts(void *target, const char *value)
 {
+    uint32_t harts;
+
     ((struct boot *)target)->harts = value;
-    return 0;
+    return parse_harts(value, &harts);
 }
 
 static int take_memory(void *target, const char *value)
 {
+    uint64_t bytes;
+
     ((struct boot *)target)->memory = value;
-    return 0;
+    return parse_memory(value, &bytes);
 }
 
 static int take_share(void *target, const char *value)
 {
-    ((struct boot *)target)->share = value;
-    return 0;
+    return parse_path("--share", value, "a directory", &((struct boot *)target)->share);
 }
 
 static int take_kvm(void *target, const char *value)
@@ -200,6 +205,7 @@ static int run_script(char *const argv[])
         return -1;
     pid = fork();
     if (pid == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGTERM); /* it puts things in order and ends */
         dup2(fds[1], STDOUT_FILENO);
         execv("/bin/sh", argv);
         _exit(127);

@@ -23,6 +23,8 @@ int cmd_disasm(int argc, char **argv);
 
 /* One line on stderr: "isthmus: TEXT". */
 void complain(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/* Complain of an option's value, "OPTION VALUE: expected EXPECTED". Result: EXIT_USAGE. */
+int wrong_value(const char *option, const char *value, const char *expected);
 
 /* One option of a subcommand. */
 struct option_row {
@@ -52,6 +54,12 @@ int parse_options(const struct command *command, int argc, char **argv, void *ta
 bool parse_size(const char *text, uint64_t *bytes);
 /* Read a decimal number from min to max. */
 bool parse_number(const char *text, uint64_t min, uint64_t max, uint64_t *value);
+
+/* The values of options that several commands have. Result: 0, or EXIT_USAGE after complaining. */
+int parse_harts(const char *value, uint32_t *harts);
+int parse_memory(const char *value, uint64_t *bytes);
+/* *path is value, which must not be empty; what: "a file". */
+int parse_path(const char *option, const char *value, const char *what, const char **path);
 
 /* The path of a data file of isthmus, name relative to the build tree ("hypervisor/x.elf"): in
  * $ISTHMUS_DATADIR, beside the program, or where it is installed (there without the folder, also

@@ -500,8 +500,7 @@ static int demo(struct demo *d)
 
 static int take_file(void *target, const char *value)
 {
-    ((struct demo *)target)->path = value;
-    return 0;
+    return parse_path("--file", value, "a file", &((struct demo *)target)->path);
 }
 
 static int take_json(void *target, const char *value)

@@ -65,7 +65,7 @@ static int command(int argc, char **argv)
     for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
         if (!strcmp(argv[1], commands[i].name))
             return commands[i].run(argc - 1, argv + 1);
-    complain("%s: unknown command; see isthmus --help", argv[1]);
+    complain("%s: unknown command; see isthmus --help", *argv[1] ? argv[1] : "''");
     return EXIT_USAGE;
 }
 

@@ -19,6 +19,12 @@ void complain(const char *fmt, ...)
     fputc('\n', stderr);
 }
 
+int wrong_value(const char *option, const char *value, const char *expected)
+{
+    complain("%s %s: expected %s", option, *value ? value : "''", expected);
+    return EXIT_USAGE;
+}
+
 static void print_help(const struct command *c)
 {
     printf("usage: isthmus %s [OPTION]...%s%s\n\n%s\n\n", c->name, *c->usage ? " " : "", c->usage,
@@ -78,7 +84,7 @@ int parse_options(const struct command *c, int argc, char **argv, void *target)
     for (int i = 1; i < argc; i++) {
         int status = 0;
 
-        if (options && !strcmp(argv[i], "--help")) {
+        if (options && (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h"))) {
             print_help(c);
             return 0;
         }
@@ -134,4 +140,33 @@ bool parse_size(const char *text, uint64_t *bytes)
         return false;
     *bytes <<= shift;
     return true;
+}
+
+/* --- Values --- */
+
+int parse_harts(const char *value, uint32_t *harts)
+{
+    uint64_t n;
+
+    if (!parse_number(value, 1, ISTHMUS_HARTS_MAX, &n))
+        return wrong_value("--harts", value, "a number from 1 to 64");
+    *harts = (uint32_t)n;
+    return 0;
+}
+
+int parse_memory(const char *value, uint64_t *bytes)
+{
+    if (!parse_size(value, bytes) || *bytes < ISTHMUS_MEMORY_MIN || *bytes > ISTHMUS_MEMORY_MAX ||
+        *bytes % 4096)
+        return wrong_value("--memory", value,
+                           "a size from 1M to 64G, a multiple of 4096 bytes, such as 512M");
+    return 0;
+}
+
+int parse_path(const char *option, const char *value, const char *what, const char **path)
+{
+    if (!*value)
+        return wrong_value(option, value, what);
+    *path = value;
+    return 0;
 }

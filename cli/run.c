@@ -39,56 +39,31 @@ static char *keep(struct run *r, const char *text)
     return copy;
 }
 
-static int usage(const char *option, const char *value, const char *expected)
-{
-    complain("%s %s: expected %s", option, value, expected);
-    return EXIT_USAGE;
-}
-
 /* --- Simple options --- */
 
 static int take_harts(void *target, const char *value)
 {
-    struct run *r = target;
-    uint64_t n;
-
-    if (!parse_number(value, 1, ISTHMUS_HARTS_MAX, &n))
-        return usage("--harts", value, "a number from 1 to 64");
-    r->config.harts = (uint32_t)n;
-    return 0;
-}
-
-static bool possible_memory(uint64_t bytes)
-{
-    return bytes >= ISTHMUS_MEMORY_MIN && bytes <= ISTHMUS_MEMORY_MAX && bytes % 4096 == 0;
+    return parse_harts(value, &((struct run *)target)->config.harts);
 }
 
 static int take_memory(void *target, const char *value)
 {
-    struct run *r = target;
-
-    if (!parse_size(value, &r->config.memory) || !possible_memory(r->config.memory))
-        return usage("--memory", value,
-                     "a size from 1M to 64G, a multiple of 4096 bytes, such as 512M");
-    return 0;
+    return parse_memory(value, &((struct run *)target)->config.memory);
 }
 
 static int take_bios(void *target, const char *value)
 {
-    ((struct run *)target)->config.bios = value;
-    return 0;
+    return parse_path("--bios", value, "a file, or none", &((struct run *)target)->config.bios);
 }
 
 static int take_kernel(void *target, const char *value)
 {
-    ((struct run *)target)->config.kernel = value;
-    return 0;
+    return parse_path("--kernel", value, "a file", &((struct run *)target)->config.kernel);
 }
 
 static int take_initrd(void *target, const char *value)
 {
-    ((struct run *)target)->config.initrd = value;
-    return 0;
+    return parse_path("--initrd", value, "a file", &((struct run *)target)->config.initrd);
 }
 
 static int take_append(void *target, const char *value)
@@ -106,7 +81,7 @@ static int take_cpu(void *target, const char *value)
 static int take_aia(void *target, const char *value)
 {
     if (strcmp(value, "none") && strcmp(value, "aplic") && strcmp(value, "aplic-imsic"))
-        return usage("--aia", value, "none, aplic or aplic-imsic");
+        return wrong_value("--aia", value, "none, aplic or aplic-imsic");
     ((struct run *)target)->config.aia = value;
     return 0;
 }
@@ -116,7 +91,7 @@ static int take_aia_guests(void *target, const char *value)
     uint64_t n;
 
     if (!parse_number(value, 0, ISTHMUS_AIA_GUESTS_MAX, &n))
-        return usage("--aia-guests", value, "a number from 0 to 7");
+        return wrong_value("--aia-guests", value, "a number from 0 to 7");
     ((struct run *)target)->config.aia_guests = (uint32_t)n;
     return 0;
 }
@@ -130,7 +105,7 @@ static bool is_console(const char *value)
 static int take_console(void *target, const char *value)
 {
     if (!is_console(value))
-        return usage("--console", value, "stdio, file:PATH or none");
+        return wrong_value("--console", value, "stdio, file:PATH or none");
     ((struct run *)target)->config.console = value;
     return 0;
 }
@@ -138,7 +113,7 @@ static int take_console(void *target, const char *value)
 static int take_virtio_console(void *target, const char *value)
 {
     if (!is_console(value))
-        return usage("--virtio-console", value, "stdio, file:PATH or none");
+        return wrong_value("--virtio-console", value, "stdio, file:PATH or none");
     ((struct run *)target)->config.virtio_console = strcmp(value, "none") ? value : NULL;
     return 0;
 }
@@ -164,7 +139,7 @@ static int take_code_buffer(void *target, const char *value)
     if (!parse_size(value, &r->config.code_buffer) ||
         r->config.code_buffer < ISTHMUS_CODE_BUFFER_MIN ||
         r->config.code_buffer > ISTHMUS_CODE_BUFFER_MAX)
-        return usage("--code-buffer", value, "a size from 64K to 1G");
+        return wrong_value("--code-buffer", value, "a size from 64K to 1G");
     return 0;
 }
 
@@ -174,7 +149,7 @@ static int take_translate_after(void *target, const char *value)
     uint64_t n;
 
     if (!parse_number(value, 1, ISTHMUS_TRANSLATE_AFTER_MAX, &n))
-        return usage("--translate-after", value, "a number from 1 to 255");
+        return wrong_value("--translate-after", value, "a number from 1 to 255");
     r->config.translate_after = (uint32_t)n;
     return 0;
 }
@@ -188,9 +163,8 @@ static int take_perf_map(void *target, const char *value)
 
 static int take_stats(void *target, const char *value)
 {
-    ((struct run *)target)->stats = value;
     ((struct run *)target)->config.count_guests = true;
-    return 0;
+    return parse_path("--stats", value, "a file", &((struct run *)target)->stats);
 }
 
 static int take_gdb(void *target, const char *value)
@@ -212,7 +186,7 @@ static int take_timeout(void *target, const char *value)
 
     r->timeout = strtod(value, &end);
     if (end == value || *end || !isfinite(r->timeout) || r->timeout <= 0 || r->timeout > 1e9)
-        return usage("--timeout", value, "a number of seconds greater than 0");
+        return wrong_value("--timeout", value, "a number of seconds greater than 0");
     return 0;
 }
 
@@ -237,9 +211,9 @@ static char *next_item(char **list)
 
 static int take_guest_memory(struct isthmus_guest *g, const char *value)
 {
-    if (!parse_size(value, &g->memory) || !possible_memory(g->memory) ||
-        g->memory < ISTHMUS_GUEST_MEMORY_MIN)
-        return usage("--guest memory", value, "a size from 4M to 64G, a multiple of 4096 bytes");
+    if (!parse_size(value, &g->memory) || g->memory < ISTHMUS_GUEST_MEMORY_MIN ||
+        g->memory > ISTHMUS_MEMORY_MAX || g->memory % 4096)
+        return wrong_value("--guest memory", value, "a size from 4M to 64G, a multiple of 4096 bytes");
     return 0;
 }
 
@@ -248,7 +222,7 @@ static int take_guest_vcpus(struct isthmus_guest *g, const char *value)
     uint64_t n;
 
     if (!parse_number(value, 1, 8, &n))
-        return usage("--guest vcpus", value, "a number from 1 to 8");
+        return wrong_value("--guest vcpus", value, "a number from 1 to 8");
     g->vcpus = (uint32_t)n;
     return 0;
 }
@@ -264,9 +238,9 @@ static int take_guest_item(struct isthmus_guest *g, const char *key, const char 
     else if (!strcmp(key, "append"))
         g->append = value;
     else if (!strcmp(key, "initrd"))
-        g->initrd = value;
+        return parse_path("--guest initrd", value, "a file", &g->initrd);
     else
-        return usage("--guest", key, "name=, memory=, vcpus=, append= or initrd=");
+        return wrong_value("--guest", key, "name=, memory=, vcpus=, append= or initrd=");
     return 0;
 }
 
@@ -278,15 +252,15 @@ static int take_guest(void *target, const char *value)
     int status = 0;
 
     if (r->config.guests_n == ISTHMUS_GUESTS_MAX)
-        return usage("--guest", value, "256 guests at most");
+        return wrong_value("--guest", value, "256 guests at most");
     g->image = next_item(&list);
     if (!*g->image)
-        return usage("--guest", value, "the file of an image first");
+        return wrong_value("--guest", value, "the file of an image first");
     while (!status && (item = next_item(&list))) {
         char *equals = strchr(item, '=');
 
         if (!equals)
-            return usage("--guest", item, "name=, memory=, vcpus=, append= or initrd=");
+            return wrong_value("--guest", item, "name=, memory=, vcpus=, append= or initrd=");
         *equals = 0;
         status = take_guest_item(g, item, equals + 1);
     }
@@ -322,18 +296,18 @@ static int take_window(void *target, const char *value)
     char *rights = next_item(&list), *size = next_item(&list), *user = next_item(&list);
 
     if (r->config.windows_n == WINDOWS_MAX)
-        return usage("--window", value, "4096 windows at most");
+        return wrong_value("--window", value, "4096 windows at most");
     if (!colon || colon == ends || !colon[1])
-        return usage("--window", value, "OWNER:PEER first, two names of guests");
+        return wrong_value("--window", value, "OWNER:PEER first, two names of guests");
     *colon = 0;
     w->owner = ends;
     w->peer = colon + 1;
     if (!parse_rights(rights, &w->rights))
-        return usage("--window", value, "r, w or rw behind OWNER:PEER");
+        return wrong_value("--window", value, "r, w or rw behind OWNER:PEER");
     if (!size || !parse_size(size, &w->size) || !w->size)
-        return usage("--window", value, "a size such as 64K behind the rights");
+        return wrong_value("--window", value, "a size such as 64K behind the rights");
     if (user && (strcmp(user, "user") || list))
-        return usage("--window", value, "user, or nothing, behind the size");
+        return wrong_value("--window", value, "user, or nothing, behind the size");
     if (user)
         w->rights |= ISTHMUS_WINDOW_USER;
     r->config.windows_n++;
@@ -349,13 +323,13 @@ static int take_disk(void *target, const char *value)
     char *list = keep(r, value), *item;
 
     if (r->config.disks_n == DISKS_MAX)
-        return usage("--disk", value, "fewer disks");
+        return wrong_value("--disk", value, "fewer disks");
     d->path = next_item(&list);
     if (!*d->path)
-        return usage("--disk", value, "a file first");
+        return wrong_value("--disk", value, "a file first");
     while ((item = next_item(&list))) {
         if (strcmp(item, "readonly"))
-            return usage("--disk", item, "readonly, or nothing, behind the file");
+            return wrong_value("--disk", item, "readonly, or nothing, behind the file");
         d->readonly = true;
     }
     r->config.disks_n++;
@@ -364,8 +338,7 @@ static int take_disk(void *target, const char *value)
 
 static int take_share(void *target, const char *value)
 {
-    ((struct run *)target)->config.share = value;
-    return 0;
+    return parse_path("--share", value, "a directory", &((struct run *)target)->config.share);
 }
 
 /* Cut "[ADDRESS]:PORT" in two; no address: NULL. */
@@ -389,14 +362,14 @@ static int take_forward(struct run *r, char *value)
     char *dash = strchr(value, '-'), *whole = keep(r, value);
 
     if (r->config.net.forwards_n == FORWARDS_MAX)
-        return usage("--net hostfwd", value, "fewer of them");
+        return wrong_value("--net hostfwd", value, "fewer of them");
     f->udp = !strncmp(value, "udp:", 4);
     if (!dash || (!f->udp && strncmp(value, "tcp:", 4)))
-        return usage("--net hostfwd", whole, expected);
+        return wrong_value("--net hostfwd", whole, expected);
     *dash = 0;
     if (!parse_end(value + 4, &f->host, &f->host_port) ||
         !parse_end(dash + 1, &f->guest, &f->guest_port))
-        return usage("--net hostfwd", whole, expected);
+        return wrong_value("--net hostfwd", whole, expected);
     r->config.net.forwards_n++;
     return 0;
 }
@@ -408,9 +381,9 @@ static int take_mac(struct run *r, const char *value)
 
     if (sscanf(value, "%2hhx:%2hhx:%2hhx:%2hhx:%2hhx:%2hhx%n", &mac[0], &mac[1], &mac[2], &mac[3],
                &mac[4], &mac[5], &n) == 6 &&
-        !value[n] && !(mac[0] & 1))
+        !value[n] && !(mac[0] & 1) && (mac[0] | mac[1] | mac[2] | mac[3] | mac[4] | mac[5]))
         return 0;
-    return usage("--net mac", value, "six bytes such as 52:54:00:12:34:56, of one station");
+    return wrong_value("--net mac", value, "six bytes such as 52:54:00:12:34:56, of one station");
 }
 
 static int take_net_item(struct run *r, char *item)
@@ -421,11 +394,10 @@ static int take_net_item(struct run *r, char *item)
         return take_mac(r, item + 4);
     if (user && !strncmp(item, "hostfwd=", 8))
         return take_forward(r, item + 8);
-    if (!user && !strncmp(item, "ifname=", 7)) {
-        r->config.net.ifname = item + 7;
-        return 0;
-    }
-    return usage("--net", item, user ? "hostfwd= or mac=" : "ifname= or mac=");
+    if (!user && !strncmp(item, "ifname=", 7))
+        return parse_path("--net ifname", item + 7, "the name of an interface",
+                          &r->config.net.ifname);
+    return wrong_value("--net", item, user ? "hostfwd= or mac=" : "ifname= or mac=");
 }
 
 static int take_net(void *target, const char *value)
@@ -442,11 +414,11 @@ static int take_net(void *target, const char *value)
     else if (!strcmp(item, "tap"))
         r->config.net.kind = ISTHMUS_NET_TAP;
     else
-        return usage("--net", value, "user, tap or none");
+        return wrong_value("--net", value, "user, tap or none");
     while (!status && (item = next_item(&list)))
         status = take_net_item(r, item);
     if (!status && r->config.net.kind == ISTHMUS_NET_TAP && !r->config.net.ifname)
-        return usage("--net", value, "ifname= behind tap");
+        return wrong_value("--net", value, "ifname= behind tap");
     return status;
 }
 
@@ -542,6 +514,11 @@ static int check(const struct run *r)
         complain("--cpu %s: %s", c->cpu, why);
         return EXIT_USAGE;
     }
+    if (c->initrd && c->guests_n && !c->kernel) {
+        complain("--initrd %s: the hypervisor that --guest implies has none; expected "
+                 "--guest IMAGE,initrd=FILE", c->initrd);
+        return EXIT_USAGE;
+    }
     if (c->bios && !strcmp(c->bios, "none") && c->guests_n) {
         complain("--bios none: the hypervisor that --guest implies needs firmware");
         return EXIT_USAGE;
@@ -591,7 +568,7 @@ static struct verdict judge(const struct run *r, struct isthmus *m, enum isthmus
 
 static int run_machine(struct run *r, struct isthmus *m, struct stats_file *stats)
 {
-    struct isthmus_limits limits = {.nanoseconds = (uint64_t)(r->timeout * 1e9)};
+    struct isthmus_limits limits = {.nanoseconds = (uint64_t)ceil(r->timeout * 1e9)};
     double start = seconds_now();
     struct signals *signals = signals_watch(m);
     struct verdict verdict;

@@ -39,7 +39,7 @@ static void open_stdout(struct chardev *c)
         c->out_fd = STDOUT_FILENO;
 }
 
-static int open_file(struct chardev *c, const char *spec, const char *path)
+static int open_file(struct chardev *c, const char *what, const char *path)
 {
     int err;
 
@@ -50,11 +50,12 @@ static int open_file(struct chardev *c, const char *spec, const char *path)
         return 0;
     }
     err = errno;
-    log_error(c->log, "console %s: cannot write the file: %s", spec, strerror(err));
+    log_error(c->log, "%s file:%s: cannot write the file: %s", what, path, strerror(err));
     return -err;
 }
 
-int chardev_open(struct chardev *c, const char *spec, bool input, const struct log *log)
+int chardev_open(struct chardev *c, const char *what, const char *spec, bool input,
+                 const struct log *log)
 {
     static const char file[] = "file:";
     int err = 0;
@@ -68,16 +69,17 @@ int chardev_open(struct chardev *c, const char *spec, bool input, const struct l
         open_stdout(c);
         c->in_fd = input ? STDIN_FILENO : -1;
     } else if (!strncmp(spec, file, strlen(file))) {
-        err = open_file(c, spec, spec + strlen(file));
+        err = open_file(c, what, spec + strlen(file));
     } else if (strcmp(spec, "none")) {
-        log_error(log, "console %s: expected stdio, file:PATH or none", spec);
+        log_error(log, "%s %s: expected stdio, file:PATH or none", what, spec);
         return -EINVAL;
     }
     if (err)
         return err;
-    c->name = strdup(spec);
-    if (!c->name) {
-        log_error(log, "console %s: not enough memory", spec);
+    if (asprintf(&c->name, "%s %s", what, spec) < 0) {
+        log_error(log, "%s %s: not enough memory", what, spec);
+        if (c->out_close)
+            close(c->out_fd);
         return -ENOMEM;
     }
     pthread_mutex_init(&c->out_lock, NULL);
@@ -146,11 +148,11 @@ static void output_failed(struct chardev *c, int err)
     c->out_failed = true;
     c->lost |= err != EBADF; /* that stream was closed from the beginning */
     if (closed && c->closed) {
-        log_error(c->log, "console %s: it was closed (%s); the machine stops", c->name,
+        log_error(c->log, "%s: it was closed (%s); the machine stops", c->name,
                   strerror(err));
         c->closed(c->machine);
     } else {
-        log_error(c->log, "console %s: cannot write the guest's output: %s; the rest is lost",
+        log_error(c->log, "%s: cannot write the guest's output: %s; the rest is lost",
                   c->name, strerror(err));
     }
 }
@@ -170,7 +172,7 @@ static void write_all(struct chardev *c, const uint8_t *bytes, size_t n)
             if (wait_for_room(c))
                 continue;
             if (!c->lost)
-                log_error(c->log, "console %s: nobody reads the guest's output; what is left of "
+                log_error(c->log, "%s: nobody reads the guest's output; what is left of "
                                   "it is lost", c->name);
             c->lost = true;
             break;

@@ -30,7 +30,7 @@ enum { CHARDEV_BREAK = 0x100 }; /* in the input ring: a line break instead of a 
 
 struct chardev {
     const struct log *log;
-    char *name; /* as it was opened, for messages */
+    char *name; /* what it is and how it was opened, for messages */
 
     pthread_mutex_t out_lock;
     unsigned out_n;  /* atomic where read without the lock */
@@ -59,9 +59,11 @@ struct chardev {
     void *machine;                /* the opaque of these */
 };
 
-/* Open spec: "stdio", "file:PATH" (output only) or "none". input: take input from stdio too.
- * Result: 0, -EINVAL for another spec, or another negative errno after logging why. */
-int chardev_open(struct chardev *c, const char *spec, bool input, const struct log *log);
+/* Open spec: "stdio", "file:PATH" (output only) or "none". what: "console", for messages. input: take
+ * input from stdio too. Result: 0, -EINVAL for another spec, or another negative errno, after
+ * logging why. */
+int chardev_open(struct chardev *c, const char *what, const char *spec, bool input,
+                 const struct log *log);
 /* Flush, restore the terminal, close. */
 void chardev_close(struct chardev *c);
 

@@ -2,6 +2,7 @@
 /* Making, wiring and resetting a machine. */
 #include "machine/machine.h"
 
+#include "base/clock.h"
 #include "debug/events.h"
 #include "hart/code.h"
 #include "hart/imsic.h"
@@ -352,10 +353,10 @@ static int open_consoles(struct machine *m, const struct isthmus_config *config)
                            "place for one of them");
         return -EINVAL;
     }
-    err = chardev_open(&m->console, console, !m->deterministic, &m->log);
+    err = chardev_open(&m->console, "console", console, !m->deterministic, &m->log);
     if (err)
         return err;
-    err = chardev_open(&m->hvc, hvc, !m->deterministic, &m->log);
+    err = chardev_open(&m->hvc, "virtio console", hvc, !m->deterministic, &m->log);
     if (err) {
         chardev_close(&m->console);
         return err;

@@ -300,7 +300,7 @@ static int lock_file(struct blk *b)
 
     if (!fcntl(b->fd, F_OFD_SETLK, &lock) || (errno != EAGAIN && errno != EACCES))
         return 0; /* or a file system without locks */
-    log_error(b->v.log, "disk %s: another process uses it", b->path);
+    log_error(b->v.log, "disk %s: another process uses it, or another disk", b->path);
     return -EBUSY;
 }
 

@@ -27,7 +27,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 
     mem_once(&mem);
     if (!v) {
-        if (chardev_open(&c, "none", false, &log))
+        if (chardev_open(&c, "console", "none", false, &log))
             abort();
         c.hook = typed;
         if (!(v = virtio_console_new(&c, &setup, &err)))

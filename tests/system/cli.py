@@ -75,15 +75,16 @@ def expect(result, status, *words):
 @case
 def help_and_version(b):
     assert b.run("--version").stdout.startswith(b"isthmus ")
-    for command in ([], ["run"], ["demo"], ["disasm"]):
-        result = b.run(*command, "--help")
-        expect(result, 0)
-        assert b"usage: isthmus" in result.stdout
+    for command in ([], ["run"], ["boot"], ["demo"], ["bench"], ["disasm"]):
+        for option in ("--help", "-h"):
+            result = b.run(*command, option)
+            expect(result, 0)
+            assert b"usage: isthmus" in result.stdout
 
 
 @case
 def wrong_command_lines_exit_with_2_and_name_the_option(b):
-    kernel = b.program(3)
+    kernel, disk = b.program(3), b.write("sectors", bytes(4096))
     for args, *words in [
             ([], "command"),
             (["fly"], "fly"),
@@ -122,6 +123,27 @@ def wrong_command_lines_exit_with_2_and_name_the_option(b):
             *(((["run", "--guest", kernel, "--window", w], "--window", w))
               for w in ("a", "a:", ":b", "a:b", "a:b,x,1M", "a:b,r", "a:b,r,0", "a:b,r,1M,root",
                         "a:b,r,1M,user,user")),
+            *((["run", "--kernel", kernel, option, ""], option, "''", "file")
+              for option in ("--bios", "--kernel", "--initrd", "--disk", "--stats")),
+            (["run", "--kernel", kernel, "--share", ""], "--share", "''", "directory"),
+            (["run", "--kernel", kernel, "--harts", ""], "--harts ''"),
+            (["run", "--guest", f"{kernel},initrd="], "--guest initrd ''", "file"),
+            (["run", "--guest", f"{kernel},"], "--guest ''", "name="),
+            (["run", "--guest", kernel, "--initrd", kernel], "--initrd", "--guest"),
+            (["run", "--net", "tap,ifname="], "--net ifname ''", "interface"),
+            (["run", "--net", "user,mac=00:00:00:00:00:00"], "--net mac", "six bytes"),
+            (["run", "--kernel", kernel, *["--disk", disk + ",readonly"] * 8], "virtio slots"),
+            (["run", "--kernel", kernel, *["--disk", kernel] * 9], "--disk", "fewer"),
+            ([""], "''", "command"),
+            (["boot"], "debian"),
+            (["boot", "plan9"], "plan9", "debian"),
+            (["boot", "debian", "--harts", "0"], "--harts 0", "1 to 64"),
+            (["boot", "debian", "--memory", "3"], "--memory 3", "size"),
+            (["boot", "debian", "--share", ""], "--share ''", "directory"),
+            (["bench", "nothing"], "nothing", "compute"),
+            (["bench", "--rounds", "0"], "--rounds 0", "1 to 15"),
+            (["bench", "--svg", "", "compute"], "--svg ''", "file"),
+            (["demo", "--file", ""], "--file ''", "file"),
             (["demo", "--fly"], "--fly"),
             (["disasm"], "disasm"),
             (["disasm", "123"], "123"),
@@ -251,6 +273,10 @@ def output_files_that_cannot_be_written(b):
     expect(b.bare(1, "--stats", "/nowhere/x"), 1, "--stats /nowhere/x")
     expect(b.bare(1, "--stats", "/dev/full"), 1, "--stats /dev/full", "No space")
     expect(b.bare(1, "--console", "file:/nowhere/x"), 1, "/nowhere/x")
+    expect(b.bare(1, "--virtio-console", "file:/nowhere/x"), 1, "virtio console file:/nowhere/x")
+    expect(b.bare(1, "--trace", "irq:/nowhere/x"), 1, "trace", "/nowhere/x")
+    expect(b.run("bench", "--svg", "/nowhere/x", "compute", timeout=5), 1, "--svg /nowhere/x")
+    expect(b.run("bench", "--svg", b.folder, "compute", timeout=5), 1, f"--svg {b.folder}")
     result = b.bare(1, "--console", "file:/dev/full")
     assert result.stderr.count(b"\n") == 1 and b"No space" in result.stderr, result
 
@@ -293,6 +319,7 @@ def a_timeout_has_its_own_status(b):
     expect(b.run("run", "--bios", "none", "--kernel", b.program(3), "--timeout", "0.3",
                  "--deterministic"), 124, "--timeout")
     expect(b.run("run", "--bios", "none", "--kernel", b.program(6), "--timeout", "0.3"), 124)
+    expect(b.run("run", "--bios", "none", "--kernel", b.program(3), "--timeout", "1e-300"), 124)
     assert time.monotonic() - start < 20
 
 

@@ -213,7 +213,7 @@ static int uart_setup(void **state)
 {
     struct uart_bench *b = calloc(1, sizeof(*b));
 
-    chardev_open(&b->chardev, "none", false, NULL);
+    chardev_open(&b->chardev, "console", "none", false, NULL);
     b->chardev.hook = uart_out;
     b->chardev.hook_opaque = b;
     uart_init(&b->uart, &b->chardev, (struct irq_wire){uart_irq, b, 10});

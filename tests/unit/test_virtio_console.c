@@ -33,7 +33,7 @@ static int set_up(void **state, uint64_t features)
 
     assert_non_null(f);
     driver_init(&f->d);
-    assert_int_equal(chardev_open(&f->c, "none", true, &f->d.log), 0);
+    assert_int_equal(chardev_open(&f->c, "console", "none", true, &f->d.log), 0);
     f->c.hook = heard;
     f->c.hook_opaque = f;
     s = driver_setup(&f->d);
