@@ -13,7 +13,10 @@
  * translated code shares the convention, so blocks are chained by plain jumps.
  *
  * A translation starts with the charge of its instructions, and leaves by one of the common exits
- * (thunks.c). What it does not translate, and the slow way of what it does, is done by the
+ * (thunks.c). r15 has a slice of the run only, the rest of which is in hart.left_aside: when a charge
+ * fails events are looked at, and if there are none the next slice is taken. What a translation does
+ * rarely is written apart from what it does always, so that hot code lies close together.
+ * What it does not translate, and the slow way of what it does, is done by the
  * interpreter's own function for the instruction, called on a copy of the op behind which a
  * pseudo-op stops (fallback).
  */
@@ -46,6 +49,8 @@ struct thunks {
     uint8_t *cold;      /* a block that is not translated was entered; rcx: the block */
     uint8_t *fallback;  /* called: execute the op at rax of the block at offset ecx, or leave */
     uint8_t *interpret; /* leave: the interpreter goes on with the op at rax of the block at ecx */
+    uint8_t *spent; /* the charge of a block failed, and was given back; rax: the block's native code,
+                       ecx: its offset. Goes on there with more of the run, or leaves */
     uint8_t *note; /* called: jit_note_misses(hart, rax, left); all scratch registers are lost */
 };
 
@@ -65,8 +70,9 @@ struct jit {
     pthread_mutex_t lock;
     uint8_t *write, *exec; /* two views of the same memory */
     size_t size;
-    size_t code_start; /* behind the thunks */
-    size_t code, data; /* atomic; code grows up from code_start, data grows down from size */
+    size_t code_start, rare_start; /* behind the thunks; behind the room for what is hot */
+    /* Code grows up from code_start and rare_start, data grows down from size. */
+    size_t code, rare, data;
     bool full;         /* atomic */
     bool has_fma;
     struct unlinked *unlinked[UNLINKED_BUCKETS]; /* by page and offset */
@@ -122,6 +128,14 @@ struct stub {
     fixup miss, split;    /* not the entry guessed; not all of the group in one page */
 };
 
+/* A jump to a place of the page that had no translation: how to go there otherwise is written apart.
+ */
+struct way_out {
+    fixup from;
+    uint32_t off;
+};
+enum { WAYS_MAX = BLOCK_BRANCHES_MAX + 2 };
+
 /* A branch out of the middle of a block. */
 struct aside {
     fixup from;
@@ -131,7 +145,9 @@ struct aside {
 
 /* A translation being made. */
 struct trans {
-    struct asm_ a;
+    struct asm_ a;     /* where it is written to now */
+    struct asm_ other; /* of hot code and rare code, the other one */
+    bool rare;         /* a is of rare code */
     struct jit *jit;
     struct code_cache *cache;
     struct block *block;
@@ -141,6 +157,8 @@ struct trans {
     unsigned stubs_n;
     struct aside asides[BLOCK_BRANCHES_MAX];
     unsigned asides_n;
+    struct way_out ways[WAYS_MAX];
+    unsigned ways_n;
     struct insn in[BLOCK_MAX];
     struct plan plan[BLOCK_MAX];
     struct access groups[FRAME_SLOTS];
@@ -178,6 +196,8 @@ void stub_from(struct stub *s, fixup from);
 void stub_resume(struct trans *t, struct stub *s);
 /* What branches out of the middle of the block go to. */
 void emit_asides(struct trans *t);
+/* The rare part of jumps to what had no translation. */
+void emit_ways_out(struct trans *t);
 /* The slow way of a load or store (memory.c), with what may be known of it. */
 void emit_access_stub(struct trans *t, struct stub *s);
 /* Room for a constant of size bytes beside the code, for lea_data; NULL: the buffer is full. */

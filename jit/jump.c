@@ -2,8 +2,7 @@
 /*
  * Translation of the ends of blocks. Inside the page a block is followed by a plain jump, to its
  * translation where there is one already, through block->native or the page's table of blocks where
- * not; a jump backward looks at wait_event first, so that no loop runs past an event. To other
- * pages, and for computed targets, the exec TLB is looked up inline as code_next() does.
+ * not. To other pages, and for computed targets, the exec TLB is looked up inline as code_next() does.
  */
 #include "jit/jit_internal.h"
 
@@ -51,30 +50,29 @@ static fixup jump_unlinked(struct trans *t, int cc, uint32_t off)
     return f;
 }
 
-static void goto_in_page(struct trans *t, uint32_t off)
+/* Go, where cc holds (NO_CC: always), to offset off of the page. */
+static void goto_in_page(struct trans *t, int cc, uint32_t off)
 {
     struct asm_ *a = &t->a;
     const struct block *to = __atomic_load_n(&t->block->page->blocks[off / 2], __ATOMIC_ACQUIRE);
     const uint8_t *native = NULL;
-    bool backward = off <= t->block->off;
-    fixup unlinked;
 
     if (to == t->block)
         native = t->entry;
     else if (to && __atomic_load_n(&to->native, __ATOMIC_ACQUIRE) != t->jit->thunks.cold)
         native = __atomic_load_n(&to->native, __ATOMIC_ACQUIRE);
 
-    if (backward)
-        alu_mi(a, 0, ALU_CMP, RBP, HART(wait_event), 0);
     if (native)
-        patch(a, backward ? jcc(a, CC_E) : jmp(a), native);
+        patch(a, cc == NO_CC ? jmp(a) : jcc(a, (enum cond)cc), native);
     else
-        unlinked = jump_unlinked(t, backward ? CC_E : NO_CC, off);
-    if (backward)
-        exit_to(t, off, NATIVE_EXIT_EVENT);
-    if (!native) {
-        patch_here(a, unlinked);
-        goto_by_table(t, off);
+        t->ways[t->ways_n++] = (struct way_out){jump_unlinked(t, cc, off), off};
+}
+
+void emit_ways_out(struct trans *t)
+{
+    for (unsigned i = 0; i < t->ways_n; i++) {
+        patch_here(&t->a, t->ways[i].from);
+        goto_by_table(t, t->ways[i].off);
     }
 }
 
@@ -98,8 +96,6 @@ void emit_goto_rax(struct trans *t)
     alu_ri(a, W, ALU_AND, RDX, -PAGE_SIZE);
     alu_rm(a, W, ALU_CMP, RDX, RCX, offsetof(struct tlb_bank, exec[0].tag));
     patch(a, jcc(a, CC_NE), t->jit->thunks.exit_pc[NATIVE_EXIT_FETCH]);
-    alu_mi(a, 0, ALU_CMP, RBP, HART(wait_event), 0);
-    patch(a, jcc(a, CC_NE), t->jit->thunks.exit_pc[NATIVE_EXIT_EVENT]);
     mov_mr(a, RBP, HART(vpage), RDX);
     mov_rm(a, RDX, RCX, offsetof(struct tlb_bank, exec[0].page));
     alu_ri(a, 0, ALU_AND, RAX, PAGE_SIZE - 2);
@@ -113,11 +109,16 @@ void emit_goto_rax(struct trans *t)
 }
 _Static_assert(sizeof(struct tlb_exec) == 16, "the index is the page number times 16");
 
+static bool is_in_page(int64_t off)
+{
+    return off >= 0 && off < PAGE_SIZE;
+}
+
 void emit_goto(struct trans *t, int64_t off)
 {
     t->done = true;
-    if (off >= 0 && off < PAGE_SIZE) {
-        goto_in_page(t, (uint32_t)off);
+    if (is_in_page(off)) {
+        goto_in_page(t, NO_CC, (uint32_t)off);
         return;
     }
     mov_rm(&t->a, RAX, RBP, HART(vpage));
@@ -129,17 +130,19 @@ void emit_goto(struct trans *t, int64_t off)
  * in the middle goes aside, where what was charged behind it is given back. */
 static void branch(struct trans *t, const struct op *op, const struct insn *in, enum cond cc)
 {
-    uint32_t here = t->block->off + op->off;
+    int64_t to = (int64_t)t->block->off + op->off + in->imm;
 
     emit_compare(t, in->rs1, in->rs2);
-    if (op->rest == 1) {
+    if (op->rest == 1 && is_in_page(to)) {
+        goto_in_page(t, (int)cc, (uint32_t)to);
+    } else if (op->rest == 1) {
         fixup over = jcc(&t->a, cc ^ 1);
-        emit_goto(t, (int64_t)here + in->imm);
+        emit_goto(t, to);
         patch_here(&t->a, over);
         t->done = false;
     } else {
         t->asides[t->asides_n++] = (struct aside){
-            .from = jcc(&t->a, cc), .give_back = op->rest - 1, .to = (int64_t)here + in->imm};
+            .from = jcc(&t->a, cc), .give_back = op->rest - 1, .to = to};
     }
 }
 

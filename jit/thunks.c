@@ -29,6 +29,23 @@ static void save_mapped(struct asm_ *a)
             mov_mr(a, RBP, XREG(r), (unsigned)jit_host_of[r]);
 }
 
+/* So many instructions at most are executed before events are looked at: a microsecond or so. */
+enum { SLICE = 2048 };
+
+/* Of all that is left, as C code leaves it, keep a slice; rdx is lost. */
+static void load_left(struct asm_ *a)
+{
+    fixup little;
+
+    mov_rm(a, LEFT, RBP, HART(left));
+    lea(a, W, RDX, LEFT, -SLICE);
+    op_rr(a, W, 0x85, RDX, RDX);
+    little = jcc(a, CC_LE);
+    mov_mr(a, RBP, HART(left_aside), RDX);
+    mov_ri(a, LEFT, SLICE);
+    patch_here(a, little);
+}
+
 /* hart.left as a C function shall see it. */
 static void save_left(struct asm_ *a)
 {
@@ -50,7 +67,7 @@ static void make_enter(struct asm_ *a)
     alu_ri(a, W, ALU_SUB, RSP, FRAME);
     lea(a, W, RBP, RDI, offsetof(struct hart, x[16]));
     mov_rr(a, RAX, RSI);
-    mov_rm(a, LEFT, RBP, HART(left));
+    load_left(a);
     load_mapped(a);
     op_rr(a, 0, 0xff, 4, RAX); /* jmp rax */
 }
@@ -79,19 +96,12 @@ static void make_exit(struct asm_ *a, struct thunks *th, enum native_exit cause,
                       const uint8_t *by_offset, const uint8_t *by_pc)
 {
     th->exit_offset[cause] = asm_here(a);
-    if (cause == NATIVE_EXIT_BUDGET) {
-        /* The budget may have been put aside for an event (make_fallback). */
-        alu_mi(a, W, ALU_CMP, RBP, HART(left_aside), 0);
-        patch(a, jcc(a, CC_NE), th->exit_offset[NATIVE_EXIT_EVENT]);
-    }
     count_exit(a, cause);
     patch(a, jmp(a), by_offset);
     th->exit_pc[cause] = asm_here(a);
     count_exit(a, cause);
     patch(a, jmp(a), by_pc);
 }
-_Static_assert(NATIVE_EXIT_EVENT < NATIVE_EXIT_BUDGET, "made in this order");
-
 static void make_exits(struct asm_ *a, struct thunks *th, const uint8_t *leave)
 {
     uint8_t *by_offset = asm_here(a), *by_pc;
@@ -108,6 +118,26 @@ static void make_exits(struct asm_ *a, struct thunks *th, const uint8_t *leave)
     th->cold = asm_here(a);
     op_rm(a, 0, 0x0fb7, RCX, RCX, offsetof(struct block, off)); /* movzx ecx, word */
     patch(a, jmp(a), th->exit_offset[NATIVE_EXIT_COLD]);
+}
+
+/* Take the next slice, if there is no event and anything of the run is left. */
+static void make_spent(struct asm_ *a, struct thunks *th)
+{
+    fixup whole;
+
+    th->spent = asm_here(a);
+    alu_mi(a, 0, ALU_CMP, RBP, HART(wait_event), 0);
+    patch(a, jcc(a, CC_NE), th->exit_offset[NATIVE_EXIT_EVENT]);
+    mov_rm(a, RDX, RBP, HART(left_aside));
+    op_rr(a, W, 0x85, RDX, RDX);
+    patch(a, jcc(a, CC_E), th->exit_offset[NATIVE_EXIT_BUDGET]);
+    alu_ri(a, W, ALU_CMP, RDX, SLICE);
+    whole = jcc(a, CC_LE);
+    mov_ri(a, RDX, SLICE);
+    patch_here(a, whole);
+    alu_mr(a, W, ALU_SUB, RBP, HART(left_aside), RDX);
+    alu_rr(a, W, ALU_ADD, LEFT, RDX);
+    op_rr(a, 0, 0xff, 4, RAX); /* jmp rax */
 }
 
 /* More than a block gives back when it is left early: left stays negative until it is left. */
@@ -132,11 +162,11 @@ static void make_fallback(struct asm_ *a, struct thunks *th, const uint8_t *leav
     op_rr(a, W, 0x85, RAX, RAX);
     trapped = jcc(a, CC_E);
     load_mapped(a);
-    mov_rm(a, LEFT, RBP, HART(left));
+    load_left(a);
     alu_mi(a, 0, ALU_CMP, RBP, HART(wait_event), 0);
     quiet = jcc(a, CC_E);
     alu_ri(a, W, ALU_ADD, LEFT, LEFT_ASIDE);
-    mov_mr(a, RBP, HART(left_aside), LEFT);
+    alu_mr(a, W, ALU_ADD, RBP, HART(left_aside), LEFT);
     mov_ri(a, LEFT, (uint64_t) - (int64_t)LEFT_ASIDE);
     patch_here(a, quiet);
     alu_ri(a, W, ALU_ADD, RSP, 8);
@@ -166,6 +196,7 @@ static void make_note(struct asm_ *a, struct thunks *th)
     lea(a, W, RDI, RBP, -(int32_t)offsetof(struct hart, x[16]));
     mov_rr(a, RSI, RAX);
     mov_rr(a, RDX, LEFT);
+    alu_rm(a, W, ALU_ADD, RDX, RBP, HART(left_aside));
     mov_ri(a, RAX, (uint64_t)(uintptr_t)jit_note_misses);
     op_rr(a, 0, 0xff, 2, RAX); /* call rax */
     load_mapped(a);
@@ -181,6 +212,7 @@ void jit_make_thunks(struct jit *jit, struct asm_ *a)
     make_enter(a);
     leave = make_leave(a, &leave_with_op);
     make_exits(a, &jit->thunks, leave);
+    make_spent(a, &jit->thunks);
     make_fallback(a, &jit->thunks, leave);
     make_interpret(a, &jit->thunks, leave_with_op);
     make_note(a, &jit->thunks);

@@ -44,7 +44,7 @@ void *data_alloc(struct trans *t, size_t size)
 
     t->data -= (size + 7) & ~(size_t)7;
     at = t->jit->write + t->data;
-    if (t->data > t->jit->size || at < t->a.at) {
+    if (t->data > t->jit->size || at < (t->rare ? &t->a : &t->other)->at) {
         t->a.at = t->a.end; /* full */
         return NULL;
     }
@@ -53,10 +53,7 @@ void *data_alloc(struct trans *t, size_t size)
 
 void lea_data(struct trans *t, unsigned reg, const void *data)
 {
-    put_rex(&t->a, W, reg, 0, 0); /* lea reg, [rip + distance] */
-    put8(&t->a, 0x8d);
-    put8(&t->a, (reg & 7) << 3 | 5);
-    put32(&t->a, (uint32_t)((const uint8_t *)data + t->a.to_exec - (asm_here(&t->a) + 4)));
+    lea_exec(&t->a, reg, (const uint8_t *)data + t->a.to_exec);
 }
 
 /* Call the fallback thunk on a copy of op. */
@@ -94,6 +91,7 @@ static void write_stubs(struct trans *t)
     }
 }
 
+enum { HOT_SHARE = 6 };    /* sixteenths of the buffer for hot code */
 enum { SYSTEM_SHARE = 4 }; /* one in so many instructions of a block may be of CLASS_SYSTEM */
 
 /* --- The block --- */
@@ -153,6 +151,23 @@ static void check_straddle(struct trans *t, fixup f[2])
     f[1] = jcc(a, CC_NE);
 }
 
+/* Go on writing in the other part of the buffer. */
+static void turn(struct trans *t)
+{
+    struct asm_ a = t->a;
+
+    t->a = t->other;
+    t->other = a;
+    t->rare = !t->rare;
+}
+
+/* Where the charge failed, or the second page has changed: give the charge back. */
+static void write_give_back(struct trans *t)
+{
+    alu_ri(&t->a, W, ALU_ADD, LEFT, t->block->n);
+    mov_ri(&t->a, RCX, t->block->off);
+}
+
 static void write_block(struct trans *t)
 {
     struct asm_ *a = &t->a;
@@ -169,27 +184,34 @@ static void write_block(struct trans *t)
         check_straddle(t, moved);
     write_body(t);
     emit_asides(t);
-    write_stubs(t);
+
+    turn(t);
+    patch_here(a, broke);
+    write_give_back(t);
+    lea_exec(a, RAX, t->entry);
+    patch(a, jmp(a), t->jit->thunks.spent);
     for (unsigned i = 0; i < 2 && straddles; i++)
         patch_here(a, moved[i]);
     if (straddles) {
-        alu_ri(a, W, ALU_ADD, LEFT, t->block->n);
-        mov_ri(a, RCX, t->block->off);
+        write_give_back(t);
         patch(a, jmp(a), t->jit->thunks.exit_offset[NATIVE_EXIT_COLD]);
     }
-    patch_here(a, broke);
-    alu_ri(a, W, ALU_ADD, LEFT, t->block->n);
-    mov_ri(a, RCX, t->block->off);
-    patch(a, jmp(a), t->jit->thunks.exit_offset[NATIVE_EXIT_BUDGET]);
+    write_stubs(t);
+    emit_ways_out(t);
+    turn(t);
 }
 
 static void note_for_perf(struct jit *jit, const struct trans *t)
 {
+    const uint8_t *rare = jit->exec + jit->rare;
+    unsigned long address = t->block->page->ppn << PAGE_SHIFT | t->block->off;
+
     if (!jit->perf_map)
         return;
     fprintf(jit->perf_map, "%lx %lx guest_%lx\n", (unsigned long)(uintptr_t)t->entry,
-            (unsigned long)(asm_here(&t->a) - t->entry),
-            (unsigned long)(t->block->page->ppn << PAGE_SHIFT | t->block->off));
+            (unsigned long)(asm_here(&t->a) - t->entry), address);
+    fprintf(jit->perf_map, "%lx %lx guest_%lx_rare\n", (unsigned long)(uintptr_t)rare,
+            (unsigned long)(asm_here(&t->other) - rare), address);
     fflush(jit->perf_map);
 }
 
@@ -260,18 +282,22 @@ static uint8_t *write_translation(struct jit *jit, struct code_cache *c, struct 
         return NULL;
     t.data = jit->data;
     t.a = (struct asm_){.at = jit->write + jit->code,
-                        .end = jit->write + jit->data,
+                        .end = jit->write + jit->rare_start,
                         .to_exec = jit->exec - jit->write};
+    t.other = (struct asm_){.at = jit->write + jit->rare,
+                            .end = jit->write + jit->data,
+                            .to_exec = jit->exec - jit->write};
     for (unsigned i = 0; i < b->n; i++)
         isa_decode(jit->isa, b->ops[i].raw, &t.in[i]);
     jit_plan_accesses(&t);
     write_block(&t);
-    if (asm_full(&t.a) || t.a.at > jit->write + t.data) {
+    if (asm_full(&t.a) || asm_full(&t.other) || t.other.at > jit->write + t.data) {
         __atomic_store_n(&jit->full, true, __ATOMIC_RELAXED);
         return NULL;
     }
     note_for_perf(jit, &t);
     jit->code = (size_t)(t.a.at - jit->write);
+    jit->rare = (size_t)(t.other.at - jit->write);
     jit->data = t.data;
     jit->counters.blocks++;
     enlist_unlinked(jit, t.unlinked);
@@ -387,7 +413,7 @@ static void translate(void *opaque, struct code_cache *c, struct block *b)
 
 static size_t bytes_used(const struct jit *jit)
 {
-    return jit->code - jit->code_start + jit->size - jit->data;
+    return jit->code - jit->code_start + jit->rare - jit->rare_start + jit->size - jit->data;
 }
 
 static void reset(void *opaque)
@@ -397,6 +423,7 @@ static void reset(void *opaque)
     jit->counters.bytes += bytes_used(jit);
     jit->counters.resets += jit->code != jit->code_start;
     jit->code = jit->code_start;
+    jit->rare = jit->rare_start;
     jit->data = jit->size;
     memset(jit->unlinked, 0, sizeof(jit->unlinked));
     __atomic_store_n(&jit->full, false, __ATOMIC_RELAXED);
@@ -474,7 +501,9 @@ struct jit *jit_new(const struct isa *isa, const struct jit_options *options, co
         .at = jit->write, .end = jit->write + jit->size, .to_exec = jit->exec - jit->write};
     jit_make_thunks(jit, &a);
     jit->code_start = (size_t)(a.at - jit->write);
+    jit->rare_start = jit->code_start + (jit->size - jit->code_start) / 16 * HOT_SHARE;
     jit->code = jit->code_start;
+    jit->rare = jit->rare_start;
     jit->data = jit->size;
     jit->seam = (struct translator){.opaque = jit,
                                     .cold = jit->thunks.cold,

@@ -228,6 +228,15 @@ static inline void lea(struct asm_ *a, unsigned flags, unsigned dst, unsigned ba
     op_rm(a, flags, 0x8d, dst, base, disp);
 }
 
+/* dst = target, an address where code is executed, near to here */
+static inline void lea_exec(struct asm_ *a, unsigned dst, const uint8_t *target)
+{
+    put_rex(a, W, dst, 0, 0);
+    put8(a, 0x8d);
+    put8(a, (dst & 7) << 3 | 5); /* [rip + distance] */
+    put32(a, (uint32_t)(target - (asm_here(a) + 4)));
+}
+
 /* Shift by immediate; op is SHIFT_*. */
 enum { SHIFT_ROL = 0, SHIFT_ROR = 1, SHIFT_SHL = 4, SHIFT_SHR = 5, SHIFT_SAR = 7 };
 static inline void shift_ri(struct asm_ *a, unsigned flags, unsigned op, unsigned dst, unsigned n)

@@ -97,7 +97,7 @@ def smp_cases(runner, smp):
         yield case
 
 
-MAP_LINE = re.compile(r'[0-9a-f]+ [0-9a-f]+ (guest_[0-9a-f]+|isthmus_thunks)$')
+MAP_LINE = re.compile(r'[0-9a-f]+ [0-9a-f]+ (guest_[0-9a-f]+(_rare)?|isthmus_thunks)$')
 
 
 def perf_map_case(runner, events):
