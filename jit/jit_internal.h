@@ -34,7 +34,7 @@
 #define FREG(r) ((int32_t)(HART(f) + (int)(r)*8))
 
 enum { DBANK = R14, LEFT = R15 };
-enum { FRAME_SLOTS = 9 };
+enum { FRAME_SLOTS = 17 };
 
 enum { NOT_MAPPED = -1 };
 extern const int8_t jit_host_of[33];
@@ -91,7 +91,8 @@ struct fallback_op {
 struct access {
     uint8_t base; /* guest register */
     uint8_t size; /* the alignment that is checked: the largest datum of the group */
-    bool store;
+    bool store;   /* or, of a group, one of them is */
+    bool compact; /* of a group: aligned so, it cannot lie in two pages */
     bool predicted; /* it has a site, which guesses the TLB entry */
     int8_t group;   /* slot of the frame where its host address is put aside; NO_GROUP */
     unsigned site;  /* of the hart's */

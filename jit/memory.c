@@ -115,7 +115,8 @@ static void look_up(struct trans *t, struct stub *s, const struct access *x)
     s->miss = compare_tag(t, x);
     s->hit = asm_here(&t->a);
     if (x->group != NO_GROUP) {
-        s->split = compare_pages(t, x);
+        if (!x->compact)
+            s->split = compare_pages(t, x);
         put_group_aside(t, x);
     } else {
         addend(t, x);
@@ -166,16 +167,18 @@ static void emit_group_again(struct trans *t, struct stub *s)
 {
     struct asm_ *a = &t->a;
     const struct access *x = &s->access;
-    fixup none, split;
+    fixup none, split = NULL;
 
     wanted_tag(t, x);
     place(a, RDX);
     none = compare_tag(t, x);
-    split = compare_pages(t, x);
+    if (!x->compact)
+        split = compare_pages(t, x);
     put_group_aside(t, x);
     patch(a, jmp(a), s->resume);
     patch_here(a, none);
-    patch_here(a, split);
+    if (split)
+        patch_here(a, split);
     mov_ri(a, RAX, (uint64_t)(uintptr_t)(s->op + 1));
     mov_ri(a, RCX, t->block->off);
     patch(a, jmp(a), t->jit->thunks.interpret);
@@ -189,7 +192,7 @@ void emit_access_stub(struct trans *t, struct stub *s)
     emit_miss(t, s);
     for (unsigned k = 0; k < s->from_n; k++)
         patch_here(a, s->from[k]);
-    if (group)
+    if (s->split)
         patch_here(a, s->split);
     emit_fallback(t, s->op);
     if (group)
