@@ -6,6 +6,7 @@
  */
 #include "hart/breaks.h"
 #include "hart/code.h"
+#include "hart/csr.h"
 #include "hart/exec/exec.h"
 
 #include <stdlib.h>
@@ -332,10 +333,13 @@ static bool csr_is_plain(unsigned number)
 bool code_looks(const struct insn *in)
 {
     switch (in->base) {
+    case INSN_csrrci:
+        if (in->imm == CSR_sstatus && in->rs1 == MSTATUS_SIE) /* lets no interrupt through */
+            return false;
+        __attribute__((fallthrough));
     case INSN_csrrs:
     case INSN_csrrc:
     case INSN_csrrsi:
-    case INSN_csrrci:
         if (in->rs1 == 0) /* a read */
             return false;
         __attribute__((fallthrough));

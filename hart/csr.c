@@ -341,15 +341,33 @@ static unsigned level_of(const struct hart *h)
     return h->priv == PRV_U ? 0 : h->v ? 1 : 2;
 }
 
-/* The hart has the register: its extension, and H where its number says hypervisor or VS level. */
-static bool exists(const struct hart *h, const struct csr_row *r)
+/* The cpu has the register: its extension, and H where its number says hypervisor or VS level. */
+static bool cpu_has_csr(const struct cpu *cpu, const struct csr_row *r)
 {
     enum { LEVEL_H = 2 };
     uint64_t needs = BIT(r->ext);
 
     if (bits(r->number, 9, 8) == LEVEL_H)
         needs |= BIT(EXT_H);
-    return r->get && (h->isa->cpu.extensions & needs) == needs;
+    return r->get && (cpu->extensions & needs) == needs;
+}
+
+static bool exists(const struct hart *h, const struct csr_row *r)
+{
+    return cpu_has_csr(&h->isa->cpu, r);
+}
+
+bool csr_plain(const struct cpu *cpu, unsigned num, struct csr_plain *plain)
+{
+    const struct csr_row *r = &table[num % CSR_COUNT];
+    unsigned level = bits(num, 9, 8);
+
+    if (!cpu_has_csr(cpu, r) || r->set != set_field || r->gate || r->after)
+        return false;
+    *plain = (struct csr_plain){.mask = r->mask, .offset = r->offset, .level = (uint8_t)level};
+    if (level == 1)
+        plain->offset_v = replicated[num & 0xff] ? r[REPLICA_DISTANCE].offset : r->offset;
+    return true;
 }
 
 /* With hvictl.VTI a guest does not write stimecmp either, which might clear a bit of vsip. */

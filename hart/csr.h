@@ -136,6 +136,16 @@ struct csr_row {
 enum csr_result csr_find(const struct hart *h, unsigned num, bool write,
                          const struct csr_row **row);
 
+/* A register of which an access moves a field of the hart and does nothing else: for a translator. */
+struct csr_plain {
+    uint64_t mask;     /* writable bits; the others of the field are 0 */
+    uint32_t offset;   /* of the field in struct hart */
+    uint32_t offset_v; /* where V=1, of the VS-level one; 0: V=1 may not access it */
+    uint8_t level;     /* bits 9:8 of its number: S, HS, M */
+};
+/* Result: whether num is such a register, on a hart that is a *cpu. */
+bool csr_plain(const struct cpu *cpu, unsigned num, struct csr_plain *plain);
+
 /* Read and write between runs, past all privilege: num is always the register of that number,
  * whatever V. Result: false where there is no such register, or it is read-only by its number. */
 bool csr_peek(struct hart *h, unsigned num, uint64_t *value);

@@ -125,6 +125,7 @@ struct stub {
     /* Of a load or store (memory.c): */
     bool is_access;
     struct access access;
+    bool is_csr;          /* of an access to a CSR (csr.c) */
     uint8_t *begin, *hit; /* of the look-up, and behind it */
     fixup miss, split;    /* not the entry guessed; not all of the group in one page */
 };
@@ -189,6 +190,8 @@ extern const emit_fn jit_emit_int[INSN_COUNT];
 extern const emit_fn jit_emit_mem[INSN_COUNT];
 extern const emit_fn jit_emit_jump[INSN_COUNT];
 extern const emit_fn jit_emit_fp[INSN_COUNT];
+extern const emit_fn jit_emit_csr[INSN_COUNT]; /* where jit_csr_is_inline */
+bool jit_csr_is_inline(const struct isa *isa, const struct insn *in);
 
 /* A slow way for op, to which the caller adds jumps (stub_from), and which comes back to where
  * stub_resume says. */
@@ -201,6 +204,8 @@ void emit_asides(struct trans *t);
 void emit_ways_out(struct trans *t);
 /* The slow way of a load or store (memory.c), with what may be known of it. */
 void emit_access_stub(struct trans *t, struct stub *s);
+/* And of an access to a CSR (csr.c). */
+void emit_csr_stub(struct trans *t, struct stub *s);
 /* Room for a constant of size bytes beside the code, for lea_data; NULL: the buffer is full. */
 void *data_alloc(struct trans *t, size_t size);
 /* reg = address of the constant, where it is executed */

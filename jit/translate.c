@@ -78,8 +78,8 @@ static void write_stubs(struct trans *t)
     for (unsigned i = 0; i < t->stubs_n; i++) {
         struct stub *s = &t->stubs[i];
 
-        if (s->is_access) {
-            emit_access_stub(t, s);
+        if (s->is_access || s->is_csr) {
+            (s->is_access ? emit_access_stub : emit_csr_stub)(t, s);
             continue;
         }
         if (!s->from_n)
@@ -92,14 +92,16 @@ static void write_stubs(struct trans *t)
 }
 
 enum { HOT_SHARE = 6 };    /* sixteenths of the buffer for hot code */
-enum { SYSTEM_SHARE = 4 }; /* one in so many instructions of a block may be of CLASS_SYSTEM */
+enum { SYSTEM_SHARE = 4 }; /* one in so many instructions of a block may be a fallback of CLASS_SYSTEM */
 
 /* --- The block --- */
 
-static emit_fn emitter_of(const struct insn *in)
+static emit_fn emitter_of(const struct isa *isa, const struct insn *in)
 {
     static const emit_fn *const tables[] = {jit_emit_int, jit_emit_mem, jit_emit_jump, jit_emit_fp};
 
+    if (jit_emit_csr[in->base])
+        return jit_csr_is_inline(isa, in) ? jit_emit_csr[in->base] : NULL;
     for (unsigned i = 0; i < ARRAY_SIZE(tables); i++)
         if (tables[i][in->base])
             return tables[i][in->base];
@@ -113,7 +115,7 @@ static void write_body(struct trans *t)
     for (unsigned i = 0; i < b->n; i++) {
         const struct op *op = &b->ops[i];
         const struct insn *in = &t->in[i];
-        emit_fn emit = emitter_of(in);
+        emit_fn emit = emitter_of(t->jit->isa, in);
 
         if (t->plan[i].member == NO_GROUP)
             t->held = NO_GROUP;
@@ -215,9 +217,8 @@ static void note_for_perf(struct jit *jit, const struct trans *t)
     fflush(jit->perf_map);
 }
 
-/* The fallback of an instruction spills and loads all registers. A block with many accesses to
- * CSRs, such as the entry of a trap handler, which is mostly reached from hart_run anyway, is
- * quicker interpreted. */
+/* The fallback of an instruction spills and loads all registers. A block with many of them, such as
+ * a hypervisor's switch of worlds, is quicker interpreted. */
 static bool mostly_system(const struct jit *jit, const struct block *b)
 {
     unsigned n = 0;
@@ -226,7 +227,7 @@ static bool mostly_system(const struct jit *jit, const struct block *b)
         struct insn in;
 
         isa_decode(jit->isa, b->ops[i].raw, &in);
-        n += in.class == CLASS_SYSTEM;
+        n += in.class == CLASS_SYSTEM && !emitter_of(jit->isa, &in);
     }
     return n * SYSTEM_SHARE > b->n;
 }
