@@ -220,9 +220,9 @@ void fp_guard_flag(struct trans *t, struct stub *s, unsigned flag);
 /* Go on at offset off from the page's start; it may be outside the page. */
 void emit_goto(struct trans *t, int64_t off);
 /* rcx = what tlb_bank.exec[0] is for the page of the address in rax, in the current fetch bank */
-void emit_exec_entry(struct trans *t);
+void jit_exec_entry(struct asm_ *a);
 /* Go on at the address in rax, even. */
-void emit_goto_rax(struct trans *t);
+void jit_goto_rax(struct asm_ *a, const struct thunks *thunks);
 
 /* --- guest registers --- */
 

@@ -76,26 +76,23 @@ void emit_ways_out(struct trans *t)
     }
 }
 
-void emit_exec_entry(struct trans *t)
+void jit_exec_entry(struct asm_ *a)
 {
-    struct asm_ *a = &t->a;
-
     op_rr(a, 0, 0x8b, RCX, RAX); /* mov ecx, eax */
     shift_ri(a, 0, SHIFT_SHR, RCX, PAGE_SHIFT - 4);
     alu_ri(a, 0, ALU_AND, RCX, (TLB_EXEC_ENTRIES - 1) << 4);
     alu_rm(a, W, ALU_ADD, RCX, RBP, HART(xbank));
 }
 
-void emit_goto_rax(struct trans *t)
+void jit_goto_rax(struct asm_ *a, const struct thunks *thunks)
 {
-    struct asm_ *a = &t->a;
     fixup miss;
 
-    emit_exec_entry(t);
+    jit_exec_entry(a);
     mov_rr(a, RDX, RAX);
     alu_ri(a, W, ALU_AND, RDX, -PAGE_SIZE);
     alu_rm(a, W, ALU_CMP, RDX, RCX, offsetof(struct tlb_bank, exec[0].tag));
-    patch(a, jcc(a, CC_NE), t->jit->thunks.exit_pc[NATIVE_EXIT_FETCH]);
+    patch(a, jcc(a, CC_NE), thunks->exit_pc[NATIVE_EXIT_FETCH]);
     mov_mr(a, RBP, HART(vpage), RDX);
     mov_rm(a, RDX, RCX, offsetof(struct tlb_bank, exec[0].page));
     alu_ri(a, 0, ALU_AND, RAX, PAGE_SIZE - 2);
@@ -105,7 +102,7 @@ void emit_goto_rax(struct trans *t)
     op_rm(a, 0, 0xff, 4, RCX, offsetof(struct block, native));
     patch_here(a, miss);
     mov_rr(a, RCX, RAX);
-    patch(a, jmp(a), t->jit->thunks.exit_offset[NATIVE_EXIT_COLD]);
+    patch(a, jmp(a), thunks->exit_offset[NATIVE_EXIT_COLD]);
 }
 _Static_assert(sizeof(struct tlb_exec) == 16, "the index is the page number times 16");
 
@@ -123,7 +120,7 @@ void emit_goto(struct trans *t, int64_t off)
     }
     mov_rm(&t->a, RAX, RBP, HART(vpage));
     alu_ri(&t->a, W, ALU_ADD, RAX, (int32_t)off);
-    emit_goto_rax(t);
+    jit_goto_rax(&t->a, &t->jit->thunks);
 }
 
 /* A block runs on behind a branch that is not taken. Taken, one at the end goes on right here; one
@@ -194,7 +191,7 @@ EMIT(jalr)
     if (in->imm & 1 || in->rs1)
         alu_ri(&t->a, W, ALU_AND, RAX, -2);
     link(t, op, in->rd);
-    emit_goto_rax(t);
+    jit_goto_rax(&t->a, &t->jit->thunks);
     t->done = true;
 }
 

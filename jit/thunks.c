@@ -143,8 +143,31 @@ static void make_spent(struct asm_ *a, struct thunks *th)
 /* More than a block gives back when it is left early: left stays negative until it is left. */
 enum { LEFT_ASIDE = 1 << 20 };
 
+/* Behind an op that ended the block, by an exception or a return from one: go on at hart.pc, where
+ * hart_run would. */
+static void make_go_on(struct asm_ *a, const struct thunks *th, const uint8_t *leave)
+{
+    fixup not[3];
+
+    alu_mi8(a, ALU_CMP, RBP, HART(waiting), 0);
+    not[0] = jcc(a, CC_NE);
+    alu_mi(a, 0, ALU_CMP, RBP, HART(wait_event), 0);
+    not[1] = jcc(a, CC_NE);
+    mov_rm(a, RDX, RBP, HART(left));
+    alu_rm(a, W, ALU_CMP, RDX, RBP, HART(slack));
+    not[2] = jcc(a, CC_LE);
+    load_left(a);
+    load_mapped(a);
+    mov_rm(a, RAX, RBP, HART(pc));
+    jit_goto_rax(a, th);
+    for (unsigned i = 0; i < ARRAY_SIZE(not); i++)
+        patch_here(a, not[i]);
+    count_exit(a, NATIVE_EXIT_TRAP);
+    patch(a, jmp(a), leave);
+}
+
 /* Called with rax: struct op, ecx: the block's offset. Returns to the caller after the op, or
- * leaves where it took a trap. Where an event came up, left is put aside, so that the next block's
+ * does not where it ended the block. Where an event came up, left is put aside, so that the next block's
  * charge fails and it leaves there: just where the interpreter would look. */
 static void make_fallback(struct asm_ *a, struct thunks *th, const uint8_t *leave)
 {
@@ -172,9 +195,8 @@ static void make_fallback(struct asm_ *a, struct thunks *th, const uint8_t *leav
     alu_ri(a, W, ALU_ADD, RSP, 8);
     ret(a);
     patch_here(a, trapped);
-    count_exit(a, NATIVE_EXIT_TRAP);
     alu_ri(a, W, ALU_ADD, RSP, 16);
-    patch(a, jmp(a), leave);
+    make_go_on(a, th, leave);
 }
 
 static void make_interpret(struct asm_ *a, struct thunks *th, const uint8_t *leave_with_op)

@@ -129,7 +129,7 @@ static void write_body(struct trans *t)
             /* The context may have changed: what follows is looked up in the one that is now. */
             mov_rm(&t->a, RAX, RBP, HART(vpage));
             alu_ri(&t->a, W, ALU_ADD, RAX, (int32_t)(b->off + op->off + op->len));
-            emit_goto_rax(t);
+            jit_goto_rax(&t->a, &t->jit->thunks);
             t->done = true;
         }
     }
@@ -145,7 +145,7 @@ static void check_straddle(struct trans *t, fixup f[2])
 
     mov_rm(a, RAX, RBP, HART(vpage));
     alu_ri(a, W, ALU_ADD, RAX, PAGE_SIZE);
-    emit_exec_entry(t);
+    jit_exec_entry(a);
     alu_rm(a, W, ALU_CMP, RAX, RCX, offsetof(struct tlb_bank, exec[0].tag));
     f[0] = jcc(a, CC_NE);
     mov_ri(a, RAX, (uint64_t)(uintptr_t)t->block->page->straddle.next);

@@ -170,6 +170,13 @@ static inline void alu_mi(struct asm_ *a, unsigned flags, enum alu op, unsigned 
         put32(a, (uint32_t)imm);
 }
 
+/* On a byte in memory. */
+static inline void alu_mi8(struct asm_ *a, enum alu op, unsigned base, int32_t disp, int imm)
+{
+    op_rm(a, 0, 0x80, op, base, disp);
+    put8(a, (unsigned)imm & 0xff);
+}
+
 static inline void mov_rr(struct asm_ *a, unsigned dst, unsigned src)
 {
     if (dst != src)
