@@ -309,6 +309,8 @@ static void jump(struct machine *m)
     if (next != NEVER)
         next = ticks + (next - now);
     next = min_u64(next, timer);
+    if (next > NEVER / CLOCK_INSTRUCTIONS)
+        next = NEVER; /* centuries ahead: time cannot be counted so far */
     if (next == NEVER && machine_debug_attached(m))
         wait_for_world(m, host_ns() + IDLE_NS); /* its user may look at what they wait for */
     else if (next == NEVER)

@@ -168,6 +168,15 @@ handler:
         sw      s5, 0(s4)
         mret
 
+#elif CASE == 12 // wait for the end of time
+        li      t0, CLINT + 0x4000
+        li      t1, -2
+        sd      t1, 0(t0)
+        li      t0, 0x80
+        csrw    mie, t0
+1:      wfi
+        j       1b
+
 #elif CASE == 11 // print for ever
         li      t0, 'x'
 1:      sb      t0, 0(s0)

@@ -337,6 +337,7 @@ def a_signal_ends_the_run_as_signals_do(b):
 @case
 def a_machine_that_can_never_wake_is_told_in_deterministic_mode(b):
     expect(b.bare(6, "--deterministic"), 1, "every hart waits")
+    expect(b.bare(12, "--deterministic"), 1, "every hart waits")
 
 
 # --- The board ---
