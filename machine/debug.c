@@ -68,17 +68,32 @@ static int make_events(struct machine *m, const char *trace, bool count_guests)
 
 /* --- What the stub asks of the machine --- */
 
+/* Wait until the debugger has read something. Result: false where it does not for long, or the
+ * machine ends meanwhile. */
+static bool wait_for_room(const struct debugger *d)
+{
+    enum { LOOK_MS = 50, LOOKS = SEND_SECONDS * 1000 / LOOK_MS };
+    struct pollfd fd = {.fd = d->fd, .events = POLLOUT};
+
+    for (unsigned i = 0; i < LOOKS && !machine_is_ending(d->m); i++)
+        if (poll(&fd, 1, LOOK_MS))
+            return true;
+    return false;
+}
+
 static void send_to_debugger(void *opaque, const void *bytes, size_t n)
 {
     struct debugger *d = opaque;
     const char *at = bytes;
 
     while (n && d->fd >= 0 && !d->failed) {
-        ssize_t sent = send(d->fd, at, n, MSG_NOSIGNAL);
+        ssize_t sent = send(d->fd, at, n, MSG_NOSIGNAL | MSG_DONTWAIT);
 
         if (sent > 0) {
             at += sent;
             n -= (size_t)sent;
+        } else if (errno == EAGAIN) {
+            d->failed = !wait_for_room(d);
         } else if (errno != EINTR) {
             d->failed = true;
         }
@@ -135,13 +150,11 @@ static void hang_up(struct debugger *d)
 
 static void accept_debugger(struct debugger *d)
 {
-    struct timeval patience = {SEND_SECONDS, 0};
     int one = 1, fd = accept4(d->listen_fd, NULL, NULL, SOCK_CLOEXEC);
 
     if (fd < 0)
         return;
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
     d->fd = fd;
     d->held = false;
     gdb_attach(d->gdb);

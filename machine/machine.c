@@ -2,7 +2,6 @@
 /* Making, wiring and resetting a machine. */
 #include "machine/machine.h"
 
-#include "base/clock.h"
 #include "debug/events.h"
 #include "hart/code.h"
 #include "hart/imsic.h"
@@ -91,11 +90,7 @@ static void console_closed(void *opaque)
  * to its end by itself. */
 static bool is_ending(void *opaque)
 {
-    const struct machine *m = opaque;
-    uint32_t reason = __atomic_load_n(&m->stop, __ATOMIC_SEQ_CST);
-
-    return __atomic_load_n(&m->hurry, __ATOMIC_RELAXED) || host_ns() >= m->limit ||
-           reason == ISTHMUS_STOP_QUIT || reason == STOP_CONSOLE;
+    return machine_is_ending(opaque);
 }
 
 static void log_to_hook(void *opaque, enum log_level level, const char *text)

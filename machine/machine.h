@@ -112,6 +112,8 @@ void machine_halt(struct machine *m, uint32_t reason);
 void machine_request_stop(struct machine *m, uint32_t reason);
 /* Stop for somebody outside, who will not wait for a console to take all output. */
 void machine_stop(struct machine *m);
+/* Whether the run ends for a reason from outside, so that nobody should be waited for. */
+bool machine_is_ending(const struct machine *m);
 /* Have the world's thread look at deadlines and reasons to stop again. */
 void machine_wake(struct machine *m);
 int machine_step(struct machine *m, struct hart *h, uint64_t n);

@@ -71,6 +71,14 @@ void machine_stop(struct machine *m)
     machine_request_stop(m, ISTHMUS_STOP_REQUESTED);
 }
 
+bool machine_is_ending(const struct machine *m)
+{
+    uint32_t reason = stop_reason(m);
+
+    return __atomic_load_n(&m->hurry, __ATOMIC_RELAXED) || host_ns() >= m->limit ||
+           reason == ISTHMUS_STOP_QUIT || reason == STOP_CONSOLE;
+}
+
 void machine_halt(struct machine *m, uint32_t reason)
 {
     machine_request_stop(m, reason);

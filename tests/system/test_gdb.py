@@ -413,6 +413,24 @@ def time_stands_still_with_the_harts():
         expect(0 <= ticks < 9_000_000, f"{ticks} ticks")
 
 
+@case
+def a_debugger_that_does_not_read_keeps_nothing_from_ending():
+    for args, status in ((["--timeout", "2"], 124), ([], -15)):
+        machine, _ = debugged(*args)
+        with machine, Client(machine) as c:
+            c.socket.setblocking(False)
+            packet = b"$m80000000,800#%02x" % (sum(b"m80000000,800") & 255)
+            end = time.monotonic() + PATIENCE
+            try:
+                while time.monotonic() < end:
+                    c.raw(packet * 100)
+            except OSError:
+                pass
+            if not args:
+                machine.process.terminate()
+            expect_equal(machine.process.wait(PATIENCE), status)
+
+
 # --- GDB ---
 
 def gdb(machine, program, *commands):
