@@ -163,11 +163,24 @@ static void look_at_halt(struct machine *m, const struct hart *h)
         machine_halt(m, STOP_DEBUG);
 }
 
+/* Firmware that does nothing but run in M-mode waits for another hart, as a rule, such as OpenSBI for
+ * one that is to execute a remote fence, and it does so without PAUSE. Where the host has fewer cores
+ * to give than there are harts, let that one have this core. */
+static void yield_from_firmware(const struct machine *m, const struct hart *h, bool *was_firmware)
+{
+    bool is_firmware = h->priv == PRV_M;
+
+    if (is_firmware && *was_firmware && m->harts_n > 1)
+        sched_yield();
+    *was_firmware = is_firmware;
+}
+
 static void *hart_main(void *arg)
 {
     struct hart_thread *t = arg;
     struct machine *m = t->m;
     uint64_t quantum = m->boot.htif ? QUANTUM_HTIF : QUANTUM;
+    bool was_firmware = false;
 
     t->h->slack = m->limited ? 0 : BLOCK_MAX - 1;
     t->h->may_stall = true;
@@ -187,6 +200,7 @@ static void *hart_main(void *arg)
         look_around(m);
         if (stop == HART_WAITING)
             hart_sleep(t->h);
+        yield_from_firmware(m, t->h, &was_firmware);
     }
     t->h->slack = 0;
     t->h->may_stall = false;
