@@ -107,6 +107,20 @@ struct plan {
     int8_t leads;  /* index in trans.groups; NO_GROUP */
 };
 
+/* What the last of some instructions computes from the source of the first (fuse.c). */
+enum fused {
+    FUSED_NOTHING,
+    FUSED_ROTATE,      /* right by n */
+    FUSED_ROTATE_WORD, /* the low half, sign-extended */
+    FUSED_ZEXT_WORD,   /* shifted left by n */
+    FUSED_ZEXT_HALF,
+};
+struct fusion {
+    uint8_t kind;   /* enum fused */
+    uint8_t source; /* guest register */
+    uint8_t n;
+};
+
 /* What a site's misses are reported with. */
 struct site_note {
     struct block *block;
@@ -164,6 +178,8 @@ struct trans {
     struct insn in[BLOCK_MAX];
     struct plan plan[BLOCK_MAX];
     struct access groups[FRAME_SLOTS];
+    struct fusion fusions[BLOCK_MAX];
+    bool dead[BLOCK_MAX]; /* nobody sees the result */
     int held;                  /* the group whose host address is in rax; NO_GROUP */
     unsigned fp_known;         /* FP_ON, FP_DIRTY: tested earlier in the block */
     struct unlinked *unlinked; /* the translation's own */
@@ -176,6 +192,11 @@ enum { FP_ON = 1, FP_DIRTY = 2 };
 void jit_plan_accesses(struct trans *t);
 /* What in does with memory. False: nothing that the translator does inline. */
 bool jit_access_of(const struct insn *in, struct access *access);
+
+/* fuse.c: which instructions are computed together, and which then need not be. Fills t->fusions and
+ * t->dead from t->in. */
+void jit_plan_fusions(struct trans *t);
+void emit_fusion(struct trans *t, const struct insn *in, const struct fusion *f);
 
 /* translate.c: a site missed often. Called from translated code. */
 void jit_note_misses(struct hart *h, const struct site_note *note, int64_t left);

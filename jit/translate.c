@@ -119,7 +119,11 @@ static void write_body(struct trans *t)
 
         if (t->plan[i].member == NO_GROUP)
             t->held = NO_GROUP;
-        if (emit)
+        if (t->dead[i])
+            continue;
+        if (t->fusions[i].kind)
+            emit_fusion(t, in, &t->fusions[i]);
+        else if (emit)
             emit(t, op, in);
         else
             emit_fallback(t, op);
@@ -291,6 +295,7 @@ static uint8_t *write_translation(struct jit *jit, struct code_cache *c, struct 
     for (unsigned i = 0; i < b->n; i++)
         isa_decode(jit->isa, b->ops[i].raw, &t.in[i]);
     jit_plan_accesses(&t);
+    jit_plan_fusions(&t);
     write_block(&t);
     if (asm_full(&t.a) || asm_full(&t.other) || t.other.at > jit->write + t.data) {
         __atomic_store_n(&jit->full, true, __ATOMIC_RELAXED);
