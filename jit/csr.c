@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Translation of accesses to the CSRs that kernels access most: those that are no more than a field of
- * the hart (sscratch, sepc, mcause, ...), and sstatus where it is read or SIE cleared. Blocks are
- * translated for all modes, so each access looks at the mode first. The level that the register
+ * Translation of accesses to the CSRs that kernels access most: those that are no more than a field
+ * of the hart (sscratch, sepc, mcause, ...), and sstatus where it is read or SIE cleared. Blocks
+ * are translated for all modes, so each access looks at the mode first. The level that the register
  * belongs to is what is expected; VS-mode, which gets the VS-level register in the place of the
  * supervisor's, goes a little around; what is left goes by fallback.
  */

@@ -5,8 +5,8 @@
  * first ones' source, which often leaves nobody who reads what the first ones compute.
  *
  * Such results are dead where the block writes the register again before anything can look at it:
- * another instruction, or whoever handles a trap of one, or what follows the block. Dead ones have no
- * translation.
+ * another instruction, or whoever handles a trap of one, or what follows the block. Dead ones have
+ * no translation.
  */
 #include "jit/jit_internal.h"
 
@@ -42,8 +42,8 @@ static unsigned source_of_shift(const struct trans *t, int k, unsigned base, uns
 }
 
 /* rs1 << n | rs2 >> width - n, in either order. */
-static bool find_rotation(const struct trans *t, unsigned i, unsigned left, unsigned right, int width,
-                          struct fusion *f)
+static bool find_rotation(const struct trans *t, unsigned i, unsigned left, unsigned right,
+                          int width, struct fusion *f)
 {
     int one = definition(t, i, t->in[i].rs1), other = definition(t, i, t->in[i].rs2);
     unsigned source;
