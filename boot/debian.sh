@@ -5,12 +5,13 @@
 # Packages come by apt, which checks the signed index and the hashes, into an apt root of its own
 # below FOLDER; no privilege is needed. They are unpacked here, and become a file system by
 # mke2fs -d. A machine that boots the stock kernel then gives the files their owners and runs the
-# scripts of those packages that have one, as root of the guest. FOLDER/VARIANT/ has vmlinux,
-# initrd and disk.img in the end; it appears whole or not at all.
+# scripts of those packages that have one, as root of the guest. FOLDER/VARIANT/ has firmware, vmlinux,
+# initrd and disk.img in the end; it appears whole or not at all. (The firmware is not the host's,
+# since OpenSBI before 1.3 now and then starts a hart at the wrong place.)
 #
 # Variants: debian; debian-kvm, with QEMU and a guest to run in it; nested, which is no Debian but
 # a file system with QEMU's files and that guest, for tests and benches: it needs no machine to be
-# made.
+# made; stress, the same with stress-ng.
 #
 # Progress goes to stdout, a line "PERCENT TEXT" each; what is wrong to stderr. Exit status 3:
 # the packages cannot be fetched.
@@ -32,10 +33,12 @@ kept='arch crypto fs lib net virt drivers/virtio drivers/block drivers/char driv
     drivers/net/net_failover.ko.xz drivers/net/bonding drivers/md drivers/rtc'
 
 case $variant in
-debian) packages=$system ;;
-debian-kvm) packages="$system $vmm" ;;
-nested) packages=$vmm modules="$modules irqbypass kvm" ;;
+debian) packages=$system size=8G files_only= ;;
+debian-kvm) packages="$system $vmm" size=8G files_only= ;;
+nested) packages=$vmm size=512M files_only=yes ;;
+stress) packages="$vmm stress-ng" size=1G files_only=yes ;;
 esac
+[ -z "$files_only" ] || modules="$modules irqbypass kvm"
 
 PATH=$PATH:/usr/sbin:/sbin
 for tool in apt-get dpkg-deb mke2fs cpio xz depmod; do
@@ -116,13 +119,13 @@ fetch() {
     [ -n "$kernel" ] || fail "the archive has no kernel for riscv64" 3
     mkfifo "$work/status"
     show_download 3 40 <"$work/status" &
-    # The kernel and busybox are fetched alone: what they depend on is not needed.
+    # The kernel, busybox and the firmware are fetched alone: what they depend on is not needed.
     # shellcheck disable=SC2086
     apt-get -q -y -o APT::Status-Fd=9 --download-only install $packages \
         9>"$work/status" >>"$work/log" 2>&1 || fail "cannot fetch packages" 3
     wait
     say 40 "fetching the kernel"
-    (cd "$apt/archives" && apt-get -q download "$kernel" busybox-static >>"$work/log" 2>&1) ||
+    (cd "$apt/archives" && apt-get -q download "$kernel" busybox-static opensbi >>"$work/log" 2>&1) ||
         fail "cannot fetch the kernel" 3
     # Only what belongs to this set: the folder may hold older versions.
     # shellcheck disable=SC2086
@@ -130,7 +133,7 @@ fetch() {
         $packages 2>>"$work/log" | sed -n "s/^'[^']*' \([^ ]*\) .*/\1/p" >"$work/debs"
     [ -s "$work/debs" ] || fail "cannot tell which packages are needed"
     # In another folder: of files that are there apt prints nothing.
-    extra=$(cd "$work" && apt-get -q --print-uris download "$kernel" busybox-static |
+    extra=$(cd "$work" && apt-get -q --print-uris download "$kernel" busybox-static opensbi |
         sed -n "s/^'[^']*' \([^ ]*\) .*/\1/p")
     [ -n "$extra" ] || fail "cannot tell the kernel's package"
 }
@@ -201,7 +204,7 @@ unpack() {
     for deb in $(grep '^base-files_' "$work/debs") $(grep -v '^base-files_' "$work/debs"); do
         n=$((n + 1))
         say $((45 + 15 * n / total)) "unpacking packages"
-        if [ "$variant" = nested ]; then
+        if [ -n "$files_only" ]; then
             dpkg-deb -x "$apt/archives/$deb" "$tree"
         else
             add_package "$apt/archives/$deb"
@@ -217,6 +220,7 @@ unpack_kernel() {
     done
     version=$(ls "$work/kernel/usr/lib/modules")
     cp "$work/kernel/boot/vmlinux-$version" "$new/vmlinux"
+    cp "$work/kernel/usr/lib/riscv64-linux-gnu/opensbi/generic/fw_dynamic.bin" "$new/firmware"
 }
 
 # --- what is made of it ---
@@ -285,7 +289,7 @@ make_disk() {
     say 66 "making the disk"
     # Devices and the like that packages bring closed for their owner are read here, too.
     chmod -R u+rwX "$tree"
-    mke2fs -q -t ext4 -O ^has_journal -E root_owner=0:0 -L root -d "$tree" "$new/disk.img" "$1" \
+    mke2fs -q -t ext4 -O ^has_journal -E root_owner=0:0 -L root -d "$tree" "$new/disk.img" "$size" \
         >>"$work/log" 2>&1 || fail "cannot make a file system"
 }
 
@@ -300,8 +304,8 @@ show_install() {
 
 configure() {
     say 72 "starting a machine to configure packages in"
-    "$isthmus" run --harts 2 --memory 1G --kernel "$new/vmlinux" --initrd "$new/initrd" \
-        --append "console=ttyS0 quiet isthmus.install" --disk "$disk" \
+    "$isthmus" run --harts 2 --memory 1G --bios "$new/firmware" --kernel "$new/vmlinux" \
+        --initrd "$new/initrd" --append "console=ttyS0 quiet isthmus.install" --disk "$disk" \
         --console "file:$work/console" --timeout 7200 2>>"$work/log" &
     machine=$!
     trap 'kill $machine 2>/dev/null; wait $machine; remove_work; exit 1' HUP INT TERM
@@ -332,7 +336,7 @@ remove_work
 mkdir -p "$new" "$tree"
 prepare_apt
 fetch
-if [ "$variant" != nested ]; then
+if [ -z "$files_only" ]; then
     mkdir -p "$db/info" "$db/triggers" "$db/updates"
     echo 1 >"$db/info/format"
     : >"$db/available"
@@ -342,7 +346,7 @@ unpack
 unpack_kernel
 make_initrd "$work/initrd" "$here/debian-init.sh" "$modules" "$new/initrd"
 [ "$variant" = debian ] || add_guest
-if [ "$variant" = nested ]; then
+if [ -n "$files_only" ]; then
     for part in doc man locale info; do
         rm -rf "$tree/usr/share/$part"
     done
@@ -350,11 +354,11 @@ if [ "$variant" = nested ]; then
         ln -s usr/$link "$tree/$link"
     done
     mkdir -p "$tree/proc" "$tree/sys" "$tree/dev" "$tree/tmp" "$tree/run"
-    make_disk 512M
+    make_disk
 else
     add_modules
     add_settings
-    make_disk 8G
+    make_disk
     configure
 fi
 chmod -R u+rwX "${folder:?}/$variant" 2>/dev/null || true

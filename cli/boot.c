@@ -286,13 +286,24 @@ static int start(const struct boot *b, const char *folder)
 {
     char *kernel = text("%s/vmlinux", folder), *initrd = text("%s/initrd", folder);
     char *disk = text("%s/disk.img", folder), *escaped = escape_commas(disk);
-    char *argv[] = {"run",      "--harts",  (char *)b->harts, "--memory", (char *)b->memory,
-                    "--kernel", kernel,     "--initrd",       initrd,     "--append",
-                    "console=ttyS0",        "--disk",         escaped,    "--net",
-                    "user",     "--share",  (char *)b->share, NULL};
-    int argc = (int)(sizeof(argv) / sizeof(argv[0])) - 1, status;
+    char *firmware = text("%s/firmware", folder);
+    char *argv[24] = {"run",      "--harts",  (char *)b->harts, "--memory", (char *)b->memory,
+                      "--kernel", kernel,     "--initrd",       initrd,     "--append",
+                      "console=ttyS0",        "--disk",         escaped,    "--net",
+                      "user"};
+    int argc = 15, status;
 
-    status = cmd_run(b->share ? argc : argc - 2, argv);
+    /* A folder made by an earlier isthmus has none. */
+    if (!access(firmware, F_OK)) {
+        argv[argc++] = "--bios";
+        argv[argc++] = firmware;
+    }
+    if (b->share) {
+        argv[argc++] = "--share";
+        argv[argc++] = (char *)b->share;
+    }
+    status = cmd_run(argc, argv);
+    free(firmware);
     free(kernel);
     free(initrd);
     free(disk);

@@ -71,12 +71,11 @@ class Console:
         self.process.stdin.flush()
 
     def run(self, command, seconds):
-        """A command in the guest's shell. Result: its output and its exit status."""
-        self.send(f"{command}; echo \"@\"\"done $?\"\n")
-        begin = self.at
+        """A command in the guest's shell, which may echo it. Result: its output and its exit status."""
+        self.send(f"echo \"@\"\"begin\"; {command}; echo \"@\"\"done $?\"\n")
+        begin = self.expect(r"@begin\n", seconds).end()
         done = self.expect(r"@done (\d+)\n", seconds)
-        out = self.text[begin:done.start()]
-        return out.split("\n", 1)[1] if "\n" in out else "", int(done[1])
+        return self.text[begin:done.start()], int(done[1])
 
     def ended(self, seconds):
         """Waits for the end. Result: the exit status."""

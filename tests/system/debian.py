@@ -128,6 +128,18 @@ def kernel():
     return glob.glob(os.path.join(fetch(), "boot", "vmlinux-*"))[0]
 
 
+def firmware():
+    """OpenSBI of the same archive. Before 1.3 it now and then starts a hart at the wrong place."""
+    folder = download(os.path.join(CACHE, "firmware"), "apt", ["riscv64"], lambda root: ("opensbi",))
+    return os.path.join(folder, "usr/lib/riscv64-linux-gnu/opensbi/generic/fw_dynamic.bin")
+
+
+def machine(isthmus, initrd, harts, memory):
+    """The words of a machine with the stock kernel."""
+    return [isthmus, "run", "--harts", str(harts), "--memory", memory, "--bios", firmware(), "--kernel",
+            kernel(), "--initrd", initrd, "--append", "console=ttyS0 quiet"]
+
+
 def cpio(entries):
     """A newc archive of (name, mode, bytes)."""
     out = bytearray()

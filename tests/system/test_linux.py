@@ -27,9 +27,8 @@ def boot(where, harts, *more):
     """What the guest said: the lines behind '@ KEY ', by their keys."""
     initrd = os.path.join(where, "initrd")
     debian.initramfs(initrd, SCRIPT, KVM)
-    status, lines = debian.run([ISTHMUS, "run", "--harts", str(harts), "--memory", "512M", "--timeout",
-                                "400", "--kernel", debian.kernel(), "--initrd", initrd, "--append",
-                                "console=ttyS0 quiet", *more])
+    status, lines = debian.run([*debian.machine(ISTHMUS, initrd, harts, "512M"), "--timeout", "400",
+                                *more])
     said = {"status": status}
     for line in lines:
         match = re.match(r"@ (\S+) ?(.*)", line)

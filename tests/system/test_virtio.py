@@ -123,8 +123,7 @@ def boot(where, port):
     disk, share = make_disks(where)
     said, talker = {}, None
     p = subprocess.Popen(
-        [ISTHMUS, "run", "--harts", "2", "--memory", "512M", "--timeout", "500",
-         "--kernel", debian.kernel(), "--initrd", initrd, "--append", "console=ttyS0 quiet",
+        [*debian.machine(ISTHMUS, initrd, 2, "512M"), "--timeout", "500",
          "--disk", disk.replace(",", ",,"), "--disk", where + "/readonly.img,readonly",
          "--share", share, "--virtio-console", f"file:{where}/hvc", "--net", f"user,hostfwd=tcp::{port}-:99"],
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
@@ -148,6 +147,7 @@ def main():
     with tempfile.TemporaryDirectory(prefix="isthmus-virtio-") as where:
         try:
             debian.fetch()
+            debian.firmware()
         except debian.Unreachable as why:
             print(f"1..0 # SKIP the packages cannot be had: {why}")
             return 0
