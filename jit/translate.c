@@ -339,10 +339,7 @@ static void translate_again(struct jit *jit, struct block *b)
  * many instructions. */
 static bool is_frequent(uint64_t now, uint64_t *seen, uint64_t n, uint64_t instructions)
 {
-    bool frequent = now - *seen < n * instructions;
-
-    *seen = now;
-    return frequent;
+    return now - __atomic_exchange_n(seen, now, __ATOMIC_RELAXED) < n * instructions;
 }
 
 void jit_note_misses(struct hart *h, const struct site_note *note, int64_t left)
