@@ -82,10 +82,12 @@ struct jit {
     FILE *perf_map;
 };
 
-/* Two ops: the copy for a fallback, and what stops behind it. */
+/* The copy of an op for a fallback, and what stops behind it: as much of an op as is looked at. */
 struct fallback_op {
-    struct op op, stop;
+    struct op op;
+    exec_fn stop;
 };
+_Static_assert(offsetof(struct op, fn) == 0, "stop is where the next op has its function");
 
 /* A memory access, or the first of a group of accesses that share one look-up (plan.c). */
 struct access {

@@ -66,7 +66,7 @@ void emit_fallback(struct trans *t, const struct op *op)
     copy->op = *op;
     if (op == t->block->ops)
         copy->op.fn = code_straddles(t->block) ? t->block->page->straddle.fn : t->block->first;
-    copy->stop = (struct op){.fn = stop};
+    copy->stop = stop;
 
     lea_data(t, RAX, copy);
     mov_ri(&t->a, RCX, t->block->off);

@@ -10,7 +10,8 @@
  * A bank is direct-mapped, apart for loads and for stores: the two sides of a copy never contend for
  * an entry. An entry's tag is the address of its page, so that one compare of the accessed address
  * with bits 11:3 cleared answers for page, validity and natural alignment at once.
- * It is large, for programs that go all over tens of MiB; a bank lists the entries that it filled, so
+ * It is large, for programs that go all over tens of MiB, but has host memory only where it was
+ * filled; a bank lists the entries that it filled, so
  * that dropping all of it costs what filling it did, at most.
  * FENCE.I leaves the translations of fetches and makes their entries stale: one that is fetched
  * from again is renewed without a walk, if the code behind it is as it was.

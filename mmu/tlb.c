@@ -8,8 +8,10 @@
 #include "mmu/tcache.h"
 
 #include <errno.h>
-#include <stdlib.h>
+#include <pthread.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 enum { PROBES = 8 };
 #define LARGE_GAP (UINT64_C(64) << 20)
@@ -92,18 +94,57 @@ static void forget_gpas(struct tlb_bank *b)
     b->gpa_large_seen = false;
 }
 
+/* A file of nothing but invalid entries, which all banks of the process map: a bank then has memory of
+ * its own only where it was filled. -1: there is none. */
+static int template = -1;
+
+static void make_template(void)
+{
+    static const struct tlb_entry empty[256] = {[0 ... 255] = {.tag = TLB_INVALID}};
+    int fd = memfd_create("isthmus-tlb", MFD_CLOEXEC);
+    size_t n = 0;
+
+    while (fd >= 0 && n < sizeof(((struct tlb_bank *)NULL)->data)) {
+        if (write(fd, empty, sizeof(empty)) != sizeof(empty)) {
+            close(fd);
+            return;
+        }
+        n += sizeof(empty);
+    }
+    template = fd;
+}
+
+static bool map_template(struct tlb_bank *b)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+    pthread_once(&once, make_template);
+    return template >= 0 && mmap(b->data, sizeof(b->data), PROT_READ | PROT_WRITE,
+                                 MAP_PRIVATE | MAP_FIXED, template, 0) != MAP_FAILED;
+}
+
 static struct tlb_bank *bank_new(void)
 {
-    struct tlb_bank *b = calloc(1, sizeof(*b));
+    struct tlb_bank *b = mmap(NULL, sizeof(*b), PROT_READ | PROT_WRITE,
+                              MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
-    if (b) {
-        /* Zeros would be page 0, also in entries that are not its own: translated code guesses. */
+    if (b == MAP_FAILED)
+        return NULL;
+    /* Zeros would be page 0, also in entries that are not its own: translated code guesses. */
+    if (!map_template(b))
         for (unsigned i = 0; i < ARRAY_SIZE(b->data); i++)
             b->data[i].tag = TLB_INVALID;
-        b->exec_n = TLB_EXEC_LISTED + 1;
-        drop_exec(b);
-    }
+    b->exec_n = TLB_EXEC_LISTED + 1;
+    drop_exec(b);
     return b;
+}
+_Static_assert(offsetof(struct tlb_bank, data) == 0, "a mapping begins there");
+_Static_assert(sizeof(((struct tlb_bank *)0)->data) % PAGE_SIZE == 0, "and ends there");
+
+static void bank_free(struct tlb_bank *b)
+{
+    if (b)
+        munmap(b, sizeof(*b));
 }
 
 /* All but fetches of global mappings. What is listed twice afterwards is dropped twice. */
@@ -149,7 +190,7 @@ int mmu_init(struct mmu *mmu, struct mem *mem)
 void mmu_free(struct mmu *mmu)
 {
     for (unsigned i = 0; i <= TLB_BANKS; i++)
-        free(mmu->slots[i].bank);
+        bank_free(mmu->slots[i].bank);
     gcache_free(mmu->gcache);
     gcache_free(mmu->remote_gcache);
     tcache_free(mmu->tcache);
