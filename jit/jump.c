@@ -183,6 +183,34 @@ EMIT(jal)
     emit_goto(t, (int64_t)t->block->off + op->off + in->imm);
 }
 
+/* To the address in rax where it is in the page, as the targets of a switch are, by the page's table.
+ * Falls through where it is not, or nothing was decoded there. rcx and rdx are lost. */
+static void goto_rax_in_page(struct trans *t)
+{
+    struct asm_ *a = &t->a;
+    fixup outside, none;
+
+    mov_rr(a, RDX, RAX);
+    alu_rm(a, W, ALU_SUB, RDX, RBP, HART(vpage));
+    alu_ri(a, W, ALU_CMP, RDX, PAGE_SIZE);
+    outside = jcc(a, CC_AE);
+    mov_ri(a, RCX, (uint64_t)(uintptr_t)t->block->page->blocks);
+    op_rx(a, W, 0x8b, RCX, RCX, RDX, 2, 0); /* mov rcx, [rcx + rdx * 4] */
+    op_rr(a, W, 0x85, RCX, RCX);
+    none = jcc(a, CC_E);
+    op_rm(a, 0, 0xff, 4, RCX, offsetof(struct block, native)); /* jmp [rcx + native] */
+    patch_here(a, outside);
+    patch_here(a, none);
+}
+
+/* By the calling convention: a link register says that it is a return. */
+static bool is_return(const struct insn *in)
+{
+    enum { REG_RA = 1, REG_T0 = 5 };
+
+    return in->rd == 0 && (in->rs1 == REG_RA || in->rs1 == REG_T0);
+}
+
 EMIT(jalr)
 {
     load_reg(t, RAX, in->rs1);
@@ -191,6 +219,8 @@ EMIT(jalr)
     if (in->imm & 1 || in->rs1)
         alu_ri(&t->a, W, ALU_AND, RAX, -2);
     link(t, op, in->rd);
+    if (in->rd == 0 && !is_return(in))
+        goto_rax_in_page(t);
     jit_goto_rax(&t->a, &t->jit->thunks);
     t->done = true;
 }
