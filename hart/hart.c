@@ -61,6 +61,7 @@ void hart_reset(struct hart *h, uint64_t pc)
     h->priv = PRV_M;
     h->v = false;
     h->waiting = false;
+    h->polls = 0;
     h->halt.why = HALT_NONE;
     h->reserved = NULL;
     h->left = 0;
@@ -166,6 +167,11 @@ void hart_sleep(struct hart *h)
     if (!watch_awhile(h, begin, deadline))
         block_until(h, deadline);
     h->slept = hart_time(h) - begin;
+}
+
+void hart_nap(struct hart *h, uint64_t ticks)
+{
+    block_until(h, hart_time(h) + ticks);
 }
 
 static bool is_reservation_kept(const struct hart *h)

@@ -225,8 +225,12 @@ struct hart {
     bool hpm_watched;      /* some of them raise LCOFI when they overflow */
     uint64_t mtimecmp;  /* atomic; of the ACLINT; MTIP is compared when interrupts are looked for */
     bool waiting;       /* executed WFI and nothing is pending yet */
-    bool may_stall;     /* it has a thread of its own, which may wait a little: hart_stall */
+    bool may_stall;     /* it has a thread of its own, which may wait a little: hart_stall, */
+    bool may_poll;      /* and others run beside it: HART_POLLING */
     unsigned pauses;    /* PAUSEs executed, where it may */
+    unsigned polls;     /* WFIs that something pending ended, since an interrupt was taken */
+    uint32_t turns;     /* atomic: calls of hart_run that have ended, and whether its thread is */
+    bool idle;          /* atomic: in between, and waits. Both are its thread's (machine/run.c) */
     uint64_t slept;     /* ticks, the last time: hart_sleep */
 
     struct csrs csr;
@@ -265,10 +269,12 @@ enum hart_stop {
     HART_QUANTUM, /* executed all the instructions asked for */
     HART_WAITING, /* in WFI with nothing pending */
     HART_STOPPED, /* EVENT_STOP was set (and is cleared) */
+    HART_POLLING, /* where may_poll: behind a WFI that something pending has ended which is not taken:
+                   * the program may look at memory in a loop. h->polls of them came so far */
 };
 
 /* Run for at most n instructions, taking interrupts and traps on the way: exactly n unless it
- * returns HART_WAITING or HART_STOPPED, or h->slack is not 0: then up to so many fewer. (A slack of
+ * returns HART_WAITING, HART_STOPPED or HART_POLLING, or h->slack is not 0: then up to so many fewer. (A slack of
  * BLOCK_MAX - 1 spares it from executing a part of a block as the last thing of a run.) A taken trap counts as no instruction, but as one toward
  * n, so that a hart that only traps comes back too. Only the hart's own thread calls this. */
 enum hart_stop hart_run(struct hart *h, uint64_t n);
@@ -276,6 +282,8 @@ enum hart_stop hart_run(struct hart *h, uint64_t n);
 /* Block in WFI until something may be pending: an event, or the hart's next timer deadline. Only
  * where the clock's ticks are those of the host's time. */
 void hart_sleep(struct hart *h);
+/* Block for so many ticks, or until an event is there. */
+void hart_nap(struct hart *h, uint64_t ticks);
 
 /* The hart's program waits for another hart's. On a host with fewer cores than harts that one may
  * wait for the core that this thread is on. Nothing of the sort is done where !h->may_stall.

@@ -155,6 +155,7 @@ static bool interrupt(struct hart *h)
     if (!hart_pending_interrupt(h, &t))
         return false;
     h->waiting = false;
+    h->polls = 0;
     charge_trap(h);
     hart_take_trap(h, &t);
     return true;
@@ -175,7 +176,14 @@ static bool attend(struct hart *h, enum hart_stop *stop)
     if (h->left > 0 && likely(!h->hold_interrupts))
         interrupt(h);
     if (h->waiting && !hart_wakeup_pending(h)) {
+        h->polls = 0;
         *stop = HART_WAITING;
+        return false;
+    }
+    if (h->waiting && h->may_poll) {
+        h->waiting = false;
+        h->polls++;
+        *stop = HART_POLLING;
         return false;
     }
     h->waiting = false;

@@ -24,11 +24,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 enum {
     QUANTUM = 16384,         /* instructions that a hart runs before its thread looks around */
     QUANTUM_HTIF = 1024,     /* the same where HTIF is polled in between */
+    QUANTUM_AWAKE = 2048,    /* the same behind WFI, as long as no interrupt is taken, */
+    QUANTUM_POLL = 256,      /* and of a hart that polls by WFI */
+    POLLS_FEW = 8,           /* more are polls */
+    NAP_TICKS = 1000,        /* between them */
     QUANTUM_TURN = 1000,     /* of a turn */
     IDLE_NS = 10000000,      /* deterministic: how long to wait where every hart does, for good */
     ROUNDS_A_LOOK = 64,      /* deterministic: rounds between looks at the host's clock */
@@ -175,17 +180,84 @@ static void yield_from_firmware(const struct machine *m, const struct hart *h, b
     *was_firmware = is_firmware;
 }
 
+static bool is_idle(const struct hart *h)
+{
+    return __atomic_load_n(&h->idle, __ATOMIC_SEQ_CST);
+}
+
+static void set_idle(struct hart *h, bool idle)
+{
+    __atomic_store_n(&h->idle, idle, __ATOMIC_SEQ_CST);
+}
+
+static uint32_t turns_of(const struct hart *h)
+{
+    return __atomic_load_n(&h->turns, __ATOMIC_SEQ_CST);
+}
+
+/* Wait until every hart that runs has been through a whole quantum, or for a while. */
+static void let_others_go_on(struct machine *m, struct hart *h)
+{
+    enum { TURNS = 2, LOOK_NS = 20000, PATIENCE_NS = 500000000 };
+    uint32_t before[ISTHMUS_HARTS_MAX];
+    uint64_t end = host_ns() + PATIENCE_NS;
+
+    for (unsigned i = 0; i < m->harts_n; i++)
+        before[i] = turns_of(&m->harts[i]);
+    for (unsigned i = 0; i < m->harts_n; i++) {
+        const struct hart *other = &m->harts[i];
+
+        while (other != h && !m->halted[i] && !is_idle(other) &&
+               turns_of(other) - before[i] < TURNS && !stop_reason(m) && host_ns() < end)
+            nanosleep(&(struct timespec){.tv_nsec = LOOK_NS}, NULL);
+    }
+}
+
+/*
+ * A hart whose WFI was ended by an interrupt that it does not take mostly waits for what another hart
+ * writes. It must not hold that one up on a busy host: where it polls in a loop it naps in between.
+ * And when it has seen what it waited for, it lets the others go on first. Firmware counts on it that
+ * a hart which says that something is there has it there soon: OpenSBI before 1.2 says that a hart
+ * may start, and then writes where. On a host that took that hart's thread off its core in between,
+ * the other would start at the wrong place.
+ */
+static void after_run(struct machine *m, struct hart *h, enum hart_stop stop)
+{
+    __atomic_fetch_add(&h->turns, 1, __ATOMIC_SEQ_CST);
+    if (likely(stop == HART_QUANTUM && !h->polls))
+        return;
+    set_idle(h, true);
+    if (stop == HART_WAITING)
+        hart_sleep(h);
+    else if (stop == HART_POLLING && h->polls > POLLS_FEW)
+        hart_nap(h, NAP_TICKS);
+    else if (stop == HART_QUANTUM)
+        let_others_go_on(m, h);
+    set_idle(h, false);
+    if (stop != HART_POLLING)
+        h->polls = 0;
+}
+
+/* How many instructions to run before the next look around. Behind a WFI that may be a poll they are
+ * few, so as to see whether the program left its loop; but enough to take the interrupt. */
+static uint64_t quantum_of(const struct machine *m, const struct hart *h)
+{
+    if (likely(!h->polls))
+        return m->boot.htif ? QUANTUM_HTIF : QUANTUM;
+    return h->polls > POLLS_FEW ? QUANTUM_POLL : QUANTUM_AWAKE;
+}
+
 static void *hart_main(void *arg)
 {
     struct hart_thread *t = arg;
     struct machine *m = t->m;
-    uint64_t quantum = m->boot.htif ? QUANTUM_HTIF : QUANTUM;
     bool was_firmware = false;
 
     t->h->slack = m->limited ? 0 : BLOCK_MAX - 1;
     t->h->may_stall = true;
+    t->h->may_poll = m->harts_n > 1;
     while (!stop_reason(m)) {
-        uint64_t n = take(m, quantum);
+        uint64_t n = take(m, quantum_of(m, t->h));
         enum hart_stop stop;
 
         if (!n) {
@@ -198,12 +270,12 @@ static void *hart_main(void *arg)
         give_back(m, n, (uint64_t)t->h->left);
         look_at_halt(m, t->h);
         look_around(m);
-        if (stop == HART_WAITING)
-            hart_sleep(t->h);
         yield_from_firmware(m, t->h, &was_firmware);
+        after_run(m, t->h, stop);
     }
+    set_idle(t->h, true);
     t->h->slack = 0;
-    t->h->may_stall = false;
+    t->h->may_stall = t->h->may_poll = false;
     return NULL;
 }
 

@@ -177,6 +177,36 @@ handler:
 1:      wfi
         j       1b
 
+#elif CASE == 13 // hart 1 polls, by a WFI that does not wait, for hart 0, which works; both by a protocol
+        // with a gap: hart 0 says that something is there before it is (OpenSBI before 1.2, hart start)
+        csrr    t0, mhartid
+        la      s2, word
+        bnez    t0, 2f
+        li      t0, 30000000
+1:      addi    t0, t0, -1
+        bnez    t0, 1b
+        li      t0, 1
+        sw      t0, 0(s2)
+        li      t0, 7000
+1:      addi    t0, t0, -1
+        bnez    t0, 1b
+        li      t0, 1
+        sw      t0, 4(s2)
+        j       park
+2:      li      t0, CLINT + 4
+        li      t1, 1
+        sw      t1, 0(t0) // pending from now on, and not taken
+        csrwi   mie, 8
+3:      wfi
+        lw      t0, 0(s2)
+        beqz    t0, 3b
+        li      t0, 600
+4:      addi    t0, t0, -1
+        bnez    t0, 4b
+        lw      t0, 4(s2)
+        beqz    t0, bad
+        j       good
+
 #elif CASE == 11 // print for ever
         li      t0, 'x'
 1:      sb      t0, 0(s0)

@@ -377,6 +377,15 @@ def harts_wake_each_other(b):
 
 
 @case
+def a_hart_that_polls_by_wfi_lets_the_others_go_first(b):
+    path = b.path("stats.json")
+    for _ in range(5):
+        assert b.bare(13, "--harts", "2", "--stats", path).returncode == 0
+        harts = json.load(open(path, encoding="utf-8"))["harts"]
+        assert harts["1"]["instructions"] < harts["0"]["instructions"] / 20, harts
+
+
+@case
 def timers_wake_and_the_rtc_agrees(b):
     start = time.monotonic()
     assert b.bare(8).returncode == 0
