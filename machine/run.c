@@ -256,6 +256,7 @@ static void *hart_main(void *arg)
     t->h->slack = m->limited ? 0 : BLOCK_MAX - 1;
     t->h->may_stall = true;
     t->h->may_poll = m->harts_n > 1;
+    set_idle(t->h, false);
     while (!stop_reason(m)) {
         uint64_t n = take(m, quantum_of(m, t->h));
         enum hart_stop stop;
