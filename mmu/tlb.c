@@ -3,6 +3,7 @@
  * TLB banks: one a translation context, found by a hash of the context; what is entered in them,
  * and what fences drop.
  */
+#include "base/thread.h"
 #include "mmu/gcache.h"
 #include "mmu/mmu.h"
 #include "mmu/tcache.h"
@@ -101,17 +102,19 @@ static int template = -1;
 static void make_template(void)
 {
     static const struct tlb_entry empty[256] = {[0 ... 255] = {.tag = TLB_INVALID}};
+    struct thread_hold hold = thread_hold_write_signals(); /* files may be limited in size */
     int fd = memfd_create("isthmus-tlb", MFD_CLOEXEC);
     size_t n = 0;
 
     while (fd >= 0 && n < sizeof(((struct tlb_bank *)NULL)->data)) {
         if (write(fd, empty, sizeof(empty)) != sizeof(empty)) {
             close(fd);
-            return;
+            fd = -1;
         }
         n += sizeof(empty);
     }
     template = fd;
+    thread_release_signals(&hold);
 }
 
 static bool map_template(struct tlb_bank *b)
