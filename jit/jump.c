@@ -2,7 +2,8 @@
 /*
  * Translation of the ends of blocks. Inside the page a block is followed by a plain jump, to its
  * translation where there is one already, through block->native or the page's table of blocks where
- * not. To other pages, and for computed targets, the exec TLB is looked up inline as code_next() does.
+ * not. To other pages, and for computed targets, the exec TLB is looked up inline as code_next()
+ * does.
  */
 #include "jit/jit_internal.h"
 
@@ -138,8 +139,8 @@ static void branch(struct trans *t, const struct op *op, const struct insn *in, 
         patch_here(&t->a, over);
         t->done = false;
     } else {
-        t->asides[t->asides_n++] = (struct aside){
-            .from = jcc(&t->a, cc), .give_back = op->rest - 1, .to = to};
+        t->asides[t->asides_n++] =
+            (struct aside){.from = jcc(&t->a, cc), .give_back = op->rest - 1, .to = to};
     }
 }
 
@@ -183,8 +184,8 @@ EMIT(jal)
     emit_goto(t, (int64_t)t->block->off + op->off + in->imm);
 }
 
-/* To the address in rax where it is in the page, as the targets of a switch are, by the page's table.
- * Falls through where it is not, or nothing was decoded there. rcx and rdx are lost. */
+/* To the address in rax where it is in the page, as the targets of a switch are, by the page's
+ * table. Falls through where it is not, or nothing was decoded there. rcx and rdx are lost. */
 static void goto_rax_in_page(struct trans *t)
 {
     struct asm_ *a = &t->a;

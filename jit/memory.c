@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Translation of loads and stores: the TLB look-up of mmu.h inline, everything else by fallback.
- * Also the atomic instructions, which are the host's on the address that the look-up gives.
+ * Also the atomic instructions of 4 and 8 bytes, which are the host's on the address that the
+ * look-up gives.
  *
  * The TLB entry depends on the address, so that a look-up as the interpreter has it puts a shift, a
  * mask and a load in front of each load. Here an access has a site in the hart, which guesses the
@@ -365,54 +366,154 @@ EMIT(fsw)
     fp_store(t, op, in, 0);
 }
 
-/* --- A: swap and add are one host instruction --- */
+/* --- A, Zacas: the host's own, on the address in rcx; as hart/exec/atomic.c --- */
 
-static void amo(struct trans *t, const struct op *op, const struct insn *in, bool is_double,
-                bool add)
+enum { LOCK = 0xf0, OP_XCHG = 0x87, OP_XADD = 0x0fc1, OP_CMPXCHG = 0x0fb1, OP_SETNE = 0x0f95 };
+
+/* rcx = host address of the datum; rax and rdx are free. */
+static struct stub *atomic_datum(struct trans *t, const struct op *op, const struct insn *in,
+                                 unsigned size, bool store)
 {
-    struct asm_ *a = &t->a;
     struct stub *s = stub_new(t, op);
-    struct access x = {
-        .base = in->rs1, .size = is_double ? 8 : 4, .store = true, .group = NO_GROUP};
+    struct access x = {.base = in->rs1, .size = (uint8_t)size, .store = store, .group = NO_GROUP};
     struct place p = look_up_single(t, s, op, &x);
-    unsigned width = is_double ? W : 0;
+
+    op_rx(&t->a, W, 0x8d, RCX, p.base, p.index, 0, 0); /* lea */
+    return s;
+}
+
+/* rd = what was there, from reg */
+static void atomic_result(struct trans *t, const struct insn *in, unsigned size, unsigned reg)
+{
+    if (!in->rd)
+        return;
+    if (size == 4)
+        op_rr(&t->a, W, 0x63, reg, reg); /* movsxd */
+    set_result(t, in->rd, reg);
+}
+
+static void locked(struct trans *t, unsigned width, unsigned opcode, unsigned reg)
+{
+    put8(&t->a, LOCK);
+    op_rm(&t->a, width, opcode, reg, RCX, 0);
+}
+
+/* amoswap, amoadd: opcode exchanges, or adds and exchanges. */
+static void amo_exchange(struct trans *t, const struct op *op, const struct insn *in, unsigned size,
+                         unsigned opcode)
+{
+    struct stub *s = atomic_datum(t, op, in, size, true);
 
     load_reg(t, RDX, in->rs2);
-    if (add)
-        put8(a, 0xf0); /* lock */
-    op_place(t, width, add ? 0x0fc1 : 0x87, RDX, &p);
-    if (in->rd && is_double)
-        set_result(t, in->rd, RDX);
-    if (in->rd && !is_double) {
-        op_rr(a, W, 0x63, RDX, RDX);
-        set_result(t, in->rd, RDX);
+    locked(t, size == 8 ? W : 0, opcode, RDX);
+    atomic_result(t, in, size, RDX);
+    stub_resume(t, s);
+}
+
+/* amoand, amoor, amoxor: one instruction where nobody asks for what was there. */
+static void amo_logic(struct trans *t, const struct op *op, const struct insn *in, unsigned size,
+                      enum alu alu)
+{
+    struct asm_ *a = &t->a;
+    unsigned width = size == 8 ? W : 0;
+    struct stub *s = atomic_datum(t, op, in, size, true);
+
+    if (!in->rd) {
+        locked(t, width, alu << 3 | 1, use(t, in->rs2, RDX));
+    } else {
+        const uint8_t *again;
+
+        op_rm(a, width, 0x8b, RAX, RCX, 0);
+        again = asm_here(a);
+        load_reg(t, RDX, in->rs2);
+        alu_rr(a, W, alu, RDX, RAX);
+        locked(t, width, OP_CMPXCHG, RDX);
+        patch(a, jcc(a, CC_NE), again);
+        atomic_result(t, in, size, RAX);
     }
     stub_resume(t, s);
 }
 
-EMIT(amoadd_w)
+static void load_reserved(struct trans *t, const struct op *op, const struct insn *in,
+                          unsigned size)
 {
-    amo(t, op, in, false, true);
+    struct asm_ *a = &t->a;
+    struct stub *s = atomic_datum(t, op, in, size, false);
+
+    op_rm(a, size == 8 ? W : 0, 0x8b, RDX, RCX, 0);
+    mov_mr(a, RBP, HART(reserved), RCX);
+    mov_mr(a, RBP, HART(reserved_value), RDX);
+    op_rm(a, 0, 0xc7, 0, RBP, HART(reserved_size));
+    put32(a, size);
+    atomic_result(t, in, size, RDX);
+    stub_resume(t, s);
 }
 
-EMIT(amoadd_d)
+static void store_conditional(struct trans *t, const struct op *op, const struct insn *in,
+                              unsigned size)
 {
-    amo(t, op, in, true, true);
+    struct asm_ *a = &t->a;
+    struct stub *s = atomic_datum(t, op, in, size, true);
+    fixup other_place, other_size;
+
+    op_rm(a, W, ALU_CMP << 3 | 3, RCX, RBP, HART(reserved));
+    other_place = jcc(a, CC_NE);
+    alu_mi(a, 0, ALU_CMP, RBP, HART(reserved_size), (int32_t)size);
+    other_size = jcc(a, CC_NE);
+    mov_rm(a, RAX, RBP, HART(reserved_value));
+    load_reg(t, RDX, in->rs2);
+    locked(t, size == 8 ? W : 0, OP_CMPXCHG, RDX);
+    patch_here(a, other_place);
+    patch_here(a, other_size);
+    mov_mi(a, RBP, HART(reserved), 0); /* keeps the flags, as does what follows */
+    if (in->rd) {
+        op_rr(a, BYTE_REGS, OP_SETNE, 0, RAX);
+        op_rr(a, 0, 0x0fb6, RAX, RAX); /* movzx eax, al */
+        set_result(t, in->rd, RAX);
+    }
+    stub_resume(t, s);
 }
 
-EMIT(amoswap_w)
+static void compare_and_swap(struct trans *t, const struct op *op, const struct insn *in,
+                             unsigned size)
 {
-    amo(t, op, in, false, false);
+    struct stub *s = atomic_datum(t, op, in, size, true);
+
+    load_reg(t, RAX, in->rd);
+    load_reg(t, RDX, in->rs2);
+    locked(t, size == 8 ? W : 0, OP_CMPXCHG, RDX);
+    atomic_result(t, in, size, RAX);
+    stub_resume(t, s);
 }
 
-EMIT(amoswap_d)
-{
-    amo(t, op, in, true, false);
-}
+#define ATOMIC(name, size, emit, ...)                                                              \
+    EMIT(name)                                                                                     \
+    {                                                                                              \
+        emit(t, op, in, size, ##__VA_ARGS__);                                                      \
+    }
+ATOMIC(amoswap_w, 4, amo_exchange, OP_XCHG)
+ATOMIC(amoswap_d, 8, amo_exchange, OP_XCHG)
+ATOMIC(amoadd_w, 4, amo_exchange, OP_XADD)
+ATOMIC(amoadd_d, 8, amo_exchange, OP_XADD)
+ATOMIC(amoand_w, 4, amo_logic, ALU_AND)
+ATOMIC(amoand_d, 8, amo_logic, ALU_AND)
+ATOMIC(amoor_w, 4, amo_logic, ALU_OR)
+ATOMIC(amoor_d, 8, amo_logic, ALU_OR)
+ATOMIC(amoxor_w, 4, amo_logic, ALU_XOR)
+ATOMIC(amoxor_d, 8, amo_logic, ALU_XOR)
+ATOMIC(lr_w, 4, load_reserved)
+ATOMIC(lr_d, 8, load_reserved)
+ATOMIC(sc_w, 4, store_conditional)
+ATOMIC(sc_d, 8, store_conditional)
+ATOMIC(amocas_w, 4, compare_and_swap)
+ATOMIC(amocas_d, 8, compare_and_swap)
 
 #define ROW(id) [INSN_##id] = emit_##id
 const emit_fn jit_emit_mem[INSN_COUNT] = {
-    ROW(lb),  ROW(lh),       ROW(lw),       ROW(ld),        ROW(lbu),       ROW(lhu), ROW(lwu),
-    ROW(sb),  ROW(sh),       ROW(sw),       ROW(sd),        ROW(fld),       ROW(flw), ROW(fsd),
-    ROW(fsw), ROW(amoadd_w), ROW(amoadd_d), ROW(amoswap_w), ROW(amoswap_d),
+    ROW(lb),        ROW(lh),       ROW(lw),       ROW(ld),       ROW(lbu),      ROW(lhu),
+    ROW(lwu),       ROW(sb),       ROW(sh),       ROW(sw),       ROW(sd),       ROW(fld),
+    ROW(flw),       ROW(fsd),      ROW(fsw),      ROW(amoadd_w), ROW(amoadd_d), ROW(amoswap_w),
+    ROW(amoswap_d), ROW(amoand_w), ROW(amoand_d), ROW(amoor_w),  ROW(amoor_d),  ROW(amoxor_w),
+    ROW(amoxor_d),  ROW(lr_w),     ROW(lr_d),     ROW(sc_w),     ROW(sc_d),     ROW(amocas_w),
+    ROW(amocas_d),
 };

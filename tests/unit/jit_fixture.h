@@ -90,6 +90,17 @@ static inline uint32_t bne(unsigned rs1, unsigned rs2, int by)
 #define FENCE_I UINT32_C(0x0000100f)
 #define MRET UINT32_C(0x30200073)
 
+/* --- Random programs --- */
+
+static uint64_t seed;
+
+/* 0 to n - 1 */
+static inline unsigned next(unsigned n)
+{
+    seed = seed * UINT64_C(6364136223846793005) + 1442695040888963407;
+    return (unsigned)(seed >> 33) % n;
+}
+
 /* --- Machines --- */
 
 static inline struct lockstep *machine(uint32_t translate_after, uint64_t code_buffer)

@@ -9,14 +9,6 @@ enum { PROGRAMS = 240, BODY = 12, CODE = 0x100 };
 enum { MSTATUS = 0x300, MODES = 4 };
 enum { SSTATUS_SIE = 2, FS_INITIAL = 1 << 13, FS_DIRTY = 3 << 13 };
 
-static uint64_t seed;
-
-static unsigned next(unsigned n)
-{
-    seed = seed * UINT64_C(6364136223846793005) + 1442695040888963407;
-    return (unsigned)(seed >> 33) % n;
-}
-
 static unsigned any_register(void)
 {
     static const uint8_t registers[] = {ZERO, A0, A1, A6, T1, SP};

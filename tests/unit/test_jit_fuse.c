@@ -9,14 +9,6 @@
 enum { REGS = 6, BODY = 44, PROGRAMS = 150, DATA = 1 * MIB, NOWHERE = 0x70000000 };
 enum { FUNCT_SLL = 1, FUNCT_SRL = 5, FUNCT_ADD = 0, FUNCT_XOR = 4, FUNCT_OR = 6 };
 
-static uint64_t seed;
-
-static unsigned next(unsigned n)
-{
-    seed = seed * UINT64_C(6364136223846793005) + 1442695040888963407;
-    return (unsigned)(seed >> 33) % n;
-}
-
 /* Some of those that host registers hold, and some that they do not; S1 is the loads' base. */
 static unsigned any_register(void)
 {
