@@ -217,7 +217,7 @@ static void let_others_go_on(struct machine *m, struct hart *h)
  * A hart whose WFI was ended by an interrupt that it does not take mostly waits for what another hart
  * writes. It must not hold that one up on a busy host: where it polls in a loop it naps in between.
  * And when it has seen what it waited for, it lets the others go on first. Firmware counts on it that
- * a hart which says that something is there has it there soon: OpenSBI before 1.2 says that a hart
+ * a hart which says that something is there has it there soon: OpenSBI before 1.3 says that a hart
  * may start, and then writes where. On a host that took that hart's thread off its core in between,
  * the other would start at the wrong place.
  */
