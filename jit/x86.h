@@ -310,35 +310,45 @@ enum cond {
     CC_G
 };
 
+/* The place of the distance that was just written; NULL where there was no room for all of it: what
+ * is there then may be the end of another translation. */
+static inline fixup distance_before(const struct asm_ *a)
+{
+    return asm_full(a) ? NULL : a->at - 4;
+}
+
 static inline fixup jcc(struct asm_ *a, enum cond cc)
 {
     put8(a, 0x0f);
     put8(a, 0x80 | cc);
     put32(a, 0);
-    return a->at - 4;
+    return distance_before(a);
 }
 
 static inline fixup jmp(struct asm_ *a)
 {
     put8(a, 0xe9);
     put32(a, 0);
-    return a->at - 4;
+    return distance_before(a);
 }
 
 static inline fixup call(struct asm_ *a)
 {
     put8(a, 0xe8);
     put32(a, 0);
-    return a->at - 4;
+    return distance_before(a);
 }
 
-/* Make the jump at f go to target, an address where code is executed. */
+/* Make the jump at f, which may be in another part of the buffer than a writes to, go to target, an
+ * address where code is executed. */
 static inline void patch(const struct asm_ *a, fixup f, const uint8_t *target)
 {
-    int32_t distance = (int32_t)(target - (f + 4 + a->to_exec));
+    int32_t distance;
 
-    if (!asm_full(a))
-        memcpy(f, &distance, 4);
+    if (!f || asm_full(a))
+        return;
+    distance = (int32_t)(target - (f + 4 + a->to_exec));
+    memcpy(f, &distance, 4);
 }
 
 static inline void patch_here(const struct asm_ *a, fixup f)
