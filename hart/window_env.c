@@ -32,6 +32,17 @@ static uint64_t contiguous(const struct tlb_bank *b, uint64_t va, uint64_t want,
     return avail;
 }
 
+/* Let the entries for [va, va + size) come from far caches, where a transfer seems to go on. */
+static void prefetch_entries(const struct tlb_bank *b, uint64_t va, uint64_t size, bool write)
+{
+    enum { A_LINE = 64 / sizeof(struct tlb_entry) };
+    const struct tlb_entry *entries = &b->data[write ? TLB_ENTRIES : 0];
+    uint64_t page = va / PAGE_SIZE, last = (va + size) / PAGE_SIZE;
+
+    for (; page <= last; page += A_LINE)
+        __builtin_prefetch(&entries[page % TLB_ENTRIES]);
+}
+
 static void *env_local(void *opaque, uint64_t va, uint64_t want, bool write, uint64_t *avail)
 {
     struct hart *h = opaque;
@@ -40,6 +51,8 @@ static void *env_local(void *opaque, uint64_t va, uint64_t want, bool write, uin
 
     /* A bank holds ROM pages too, for loads: they are not main memory. */
     if (likely(host && (write || (uint64_t)(host - h->mem->ram) < h->mem->ram_size))) {
+        if (want == IG_MAX_PIECE)
+            prefetch_entries(h->dbank, va + want, want, write);
         *avail = contiguous(h->dbank, va, want, write);
         *avail = min_u64(*avail, (uint64_t)(h->mem->ram + h->mem->ram_size - host));
         return host;
