@@ -102,6 +102,7 @@ static void make_exit(struct asm_ *a, struct thunks *th, enum native_exit cause,
     count_exit(a, cause);
     patch(a, jmp(a), by_pc);
 }
+
 static void make_exits(struct asm_ *a, struct thunks *th, const uint8_t *leave)
 {
     uint8_t *by_offset = asm_here(a), *by_pc;
