@@ -316,20 +316,6 @@ static uint32_t fetch(const uint8_t *code, unsigned avail, unsigned at)
     return lo | (uint32_t)hi << 16;
 }
 
-/* Writes to this CSR change nothing but the register. */
-static bool csr_is_plain(unsigned number)
-{
-    switch (number) {
-#define PLAIN_nothing(number) case number:
-#define PLAIN_irq(number)
-#define CSR_FIELD(number, name, gate, mask, after) PLAIN_##after(number)
-#include "isa/csr.def"
-        return true;
-    default:
-        return false;
-    }
-}
-
 bool code_looks(const struct insn *in)
 {
     switch (in->base) {

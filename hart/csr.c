@@ -357,12 +357,19 @@ static bool exists(const struct hart *h, const struct csr_row *r)
     return cpu_has_csr(&h->isa->cpu, r);
 }
 
+bool csr_is_plain(unsigned num)
+{
+    const struct csr_row *r = &table[num % CSR_COUNT];
+
+    return r->set == set_field && !r->after;
+}
+
 bool csr_plain(const struct cpu *cpu, unsigned num, struct csr_plain *plain)
 {
     const struct csr_row *r = &table[num % CSR_COUNT];
     unsigned level = bits(num, 9, 8);
 
-    if (!cpu_has_csr(cpu, r) || r->set != set_field || r->gate || r->after)
+    if (!cpu_has_csr(cpu, r) || !csr_is_plain(num) || r->gate)
         return false;
     *plain = (struct csr_plain){.mask = r->mask, .offset = r->offset, .level = (uint8_t)level};
     if (level == 1)

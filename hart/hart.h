@@ -229,8 +229,9 @@ struct hart {
     bool may_poll;      /* and others run beside it: HART_POLLING */
     unsigned pauses;    /* PAUSEs executed, where it may */
     unsigned polls;     /* WFIs that something pending ended, since an interrupt was taken */
-    uint32_t turns;     /* atomic: calls of hart_run that have ended, and whether its thread is */
-    bool idle;          /* atomic: in between, and waits. Both are its thread's (machine/run.c) */
+    /* Of its thread (machine/run.c), atomic: calls of hart_run that have ended; it waits. */
+    uint32_t turns;
+    bool idle;
     uint64_t slept;     /* ticks, the last time: hart_sleep */
 
     struct csrs csr;
@@ -274,9 +275,10 @@ enum hart_stop {
 };
 
 /* Run for at most n instructions, taking interrupts and traps on the way: exactly n unless it
- * returns HART_WAITING, HART_STOPPED or HART_POLLING, or h->slack is not 0: then up to so many fewer. (A slack of
- * BLOCK_MAX - 1 spares it from executing a part of a block as the last thing of a run.) A taken trap counts as no instruction, but as one toward
- * n, so that a hart that only traps comes back too. Only the hart's own thread calls this. */
+ * returns HART_WAITING, HART_STOPPED or HART_POLLING, or h->slack is not 0: then up to so many
+ * fewer. (A slack of BLOCK_MAX - 1 spares it from executing a part of a block as the last thing of
+ * a run.) A taken trap counts as no instruction, but as one toward n, so that a hart that only traps
+ * comes back too. Only the hart's own thread calls this. */
 enum hart_stop hart_run(struct hart *h, uint64_t n);
 
 /* Block in WFI until something may be pending: an event, or the hart's next timer deadline. Only

@@ -123,20 +123,7 @@ static fixup compare_mode(struct trans *t, int32_t mode)
     return jcc(&t->a, CC_NE);
 }
 
-static void emit_csr(struct trans *t, const struct op *op, const struct insn *in)
-{
-    struct stub *s = stub_new(t, op);
-    struct csr_plain plain;
-
-    known(t->jit->isa, in, &plain);
-    s->is_csr = true;
-    op_rm(&t->a, 0, 0x0fb7, RCX, RBP, HART(priv)); /* movzx ecx, word */
-    stub_from(s, compare_mode(t, plain.level == PRV_M ? MODE_M : MODE_HS));
-    move(t, in, &plain, plain.offset);
-    stub_resume(t, s);
-}
-
-void emit_csr_stub(struct trans *t, struct stub *s)
+static void emit_csr_stub(struct trans *t, struct stub *s)
 {
     const struct insn *in = &t->in[s->op - t->block->ops];
     struct csr_plain plain;
@@ -152,6 +139,19 @@ void emit_csr_stub(struct trans *t, struct stub *s)
     }
     emit_fallback(t, s->op);
     patch(&t->a, jmp(&t->a), s->resume);
+}
+
+static void emit_csr(struct trans *t, const struct op *op, const struct insn *in)
+{
+    struct stub *s = stub_new(t, op);
+    struct csr_plain plain;
+
+    known(t->jit->isa, in, &plain);
+    s->emit = emit_csr_stub;
+    op_rm(&t->a, 0, 0x0fb7, RCX, RBP, HART(priv)); /* movzx ecx, word */
+    stub_from(s, compare_mode(t, plain.level == PRV_M ? MODE_M : MODE_HS));
+    move(t, in, &plain, plain.offset);
+    stub_resume(t, s);
 }
 
 #define ROW(id) [INSN_##id] = emit_csr

@@ -132,16 +132,16 @@ struct site_note {
 
 enum { STUBS_MAX = 3 * BLOCK_MAX, STUB_FROM_MAX = 6 };
 
-/* The slow way of one instruction, written behind the block. */
+struct trans;
+/* The slow way of one instruction, written apart. */
 struct stub {
     fixup from[STUB_FROM_MAX];
     unsigned from_n;
     const struct op *op;
     uint8_t *resume; /* where it is executed */
+    void (*emit)(struct trans *t, struct stub *s); /* NULL: nothing but the fallback */
     /* Of a load or store (memory.c): */
-    bool is_access;
     struct access access;
-    bool is_csr;          /* of an access to a CSR (csr.c) */
     uint8_t *begin, *hit; /* of the look-up, and behind it */
     fixup miss, split;    /* not the entry guessed; not all of the group in one page */
 };
@@ -225,10 +225,6 @@ void stub_resume(struct trans *t, struct stub *s);
 void emit_asides(struct trans *t);
 /* The rare part of jumps to what had no translation. */
 void emit_ways_out(struct trans *t);
-/* The slow way of a load or store (memory.c), with what may be known of it. */
-void emit_access_stub(struct trans *t, struct stub *s);
-/* And of an access to a CSR (csr.c). */
-void emit_csr_stub(struct trans *t, struct stub *s);
 /* Room for a constant of size bytes beside the code, for lea_data; NULL: the buffer is full. */
 void *data_alloc(struct trans *t, size_t size);
 /* reg = address of the constant, where it is executed */

@@ -101,11 +101,13 @@ static void put_group_aside(struct trans *t, const struct access *x)
     mov_mr(&t->a, RSP, x->group * 8, RAX);
 }
 
+static void emit_access_stub(struct trans *t, struct stub *s);
+
 /* The look-up of an access or a group; s gets what goes another way. Then a single access has its
  * addend in rcx; a group has the base's host address in rax. */
 static void look_up(struct trans *t, struct stub *s, const struct access *x)
 {
-    s->is_access = true;
+    s->emit = emit_access_stub;
     s->access = *x;
     s->begin = asm_here(&t->a);
     if (x->predicted)
@@ -185,7 +187,7 @@ static void emit_group_again(struct trans *t, struct stub *s)
     patch(a, jmp(a), t->jit->thunks.interpret);
 }
 
-void emit_access_stub(struct trans *t, struct stub *s)
+static void emit_access_stub(struct trans *t, struct stub *s)
 {
     struct asm_ *a = &t->a;
     bool group = s->access.group != NO_GROUP;

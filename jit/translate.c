@@ -78,8 +78,8 @@ static void write_stubs(struct trans *t)
     for (unsigned i = 0; i < t->stubs_n; i++) {
         struct stub *s = &t->stubs[i];
 
-        if (s->is_access || s->is_csr) {
-            (s->is_access ? emit_access_stub : emit_csr_stub)(t, s);
+        if (s->emit) {
+            s->emit(t, s);
             continue;
         }
         if (!s->from_n)

@@ -18,13 +18,9 @@ import tempfile
 import termios
 import time
 
+from cases import case, tap
+
 HERE = os.path.dirname(os.path.abspath(__file__))
-CASES = []
-
-
-def case(function):
-    CASES.append(function)
-    return function
 
 
 class Bench:
@@ -522,19 +518,8 @@ def words_and_files_are_disassembled(b):
 
 def main():
     isthmus, *cc = sys.argv[1:]
-    failed = 0
-    print(f"1..{len(CASES)}")
     with tempfile.TemporaryDirectory() as folder:
-        bench = Bench(os.path.abspath(isthmus), cc, folder)
-        for i, function in enumerate(CASES, 1):
-            try:
-                function(bench)
-                print(f"ok {i} - {function.__name__}", flush=True)
-            except (AssertionError, subprocess.SubprocessError, OSError, ValueError) as error:
-                failed += 1
-                print(f"{type(error).__name__}: {error}")
-                print(f"not ok {i} - {function.__name__}", flush=True)
-    return failed != 0
+        return tap(Bench(os.path.abspath(isthmus), cc, folder))
 
 
 if __name__ == "__main__":

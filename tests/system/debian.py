@@ -196,6 +196,11 @@ def run(command):
     return p.returncode, lines
 
 
+def said(lines):
+    """What lines "@ NAME VALUE" of a script say."""
+    return {match[1]: match[2] for match in (re.match(r"@ (\S+) ?(.*)", line) for line in lines) if match}
+
+
 def variant(isthmus, name):
     """The folder with a variant of what boot/debian.sh makes, made where it is not there."""
     folder = os.path.join(os.path.dirname(CACHE), "debian")

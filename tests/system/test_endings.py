@@ -18,16 +18,12 @@ import tempfile
 import termios
 import time
 
+from cases import case, tap
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 BLOCK, BLOCKS = 4096, 200
 PATIENCE = 60  # seconds, for slow builds
-CASES = []
 MODES = ([], ["--deterministic"])
-
-
-def case(function):
-    CASES.append(function)
-    return function
 
 
 def fresh():
@@ -401,19 +397,8 @@ def statistics_are_written_however_it_ends(b):
 
 def main():
     isthmus, *cc = sys.argv[1:]
-    failed = 0
-    print(f"1..{len(CASES)}")
     with tempfile.TemporaryDirectory() as folder:
-        bench = Bench(os.path.abspath(isthmus), cc, folder)
-        for i, function in enumerate(CASES, 1):
-            try:
-                function(bench)
-                print(f"ok {i} - {function.__name__}", flush=True)
-            except (AssertionError, subprocess.SubprocessError, OSError, ValueError) as error:
-                failed += 1
-                print(f"# {type(error).__name__}: {error}")
-                print(f"not ok {i} - {function.__name__}", flush=True)
-    return failed != 0
+        return tap(Bench(os.path.abspath(isthmus), cc, folder))
 
 
 if __name__ == "__main__":

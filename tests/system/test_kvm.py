@@ -6,7 +6,6 @@ vCPUs each, which exchange data by iperf3; one killed while the other goes on. T
 usage: test_kvm.py ISTHMUS
 """
 import os
-import re
 import sys
 import tempfile
 
@@ -78,12 +77,7 @@ def boot(where, disk, more):
         debian.initramfs(initrd, SCRIPT, MODULES, [("guest.gz", f.read())])
     status, lines = debian.run([*debian.machine(ISTHMUS, initrd, 2, "1536M"), "--timeout", "1500",
                                 "--disk", disk + ",readonly", *more])
-    said = {"status": status}
-    for line in lines:
-        match = re.match(r"@ (\S+) ?(.*)", line)
-        if match:
-            said[match[1]] = match[2]
-    return said
+    return {"status": status, **debian.said(lines)}
 
 
 def cases():

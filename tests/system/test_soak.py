@@ -9,7 +9,6 @@ Rounds begin until SECONDS are over (0: one round), with the PLIC and with IMSIC
 with ThreadSanitizer each report of it fails the round.
 """
 import os
-import re
 import subprocess
 import sys
 import tempfile
@@ -52,12 +51,8 @@ def boot(where, disk, aia):
                                 "--disk", disk + ",readonly", "--disk", scratch, "--share", share,
                                 "--net", "user", *aia])
     fsck = subprocess.run(["/sbin/e2fsck", "-f", "-n", scratch], stdout=subprocess.DEVNULL, check=False)
-    said = {"status": status, "fsck": fsck.returncode, "races": sum("ThreadSanitizer" in line for line in lines)}
-    for line in lines:
-        match = re.match(r"@ (\S+) ?(.*)", line)
-        if match:
-            said[match[1]] = match[2]
-    return said
+    return {"status": status, "fsck": fsck.returncode,
+            "races": sum("ThreadSanitizer" in line for line in lines), **debian.said(lines)}
 
 
 def cases():

@@ -8,7 +8,6 @@ usage: test_stress.py ISTHMUS [SECONDS]
 SECONDS is how long each stressor runs.
 """
 import os
-import re
 import sys
 import tempfile
 
@@ -44,12 +43,7 @@ def boot(where, script, modules, files, *more):
     disk = os.path.join(debian.variant(ISTHMUS, "stress"), "disk.img").replace(",", ",,")
     status, lines = debian.run([*debian.machine(ISTHMUS, initrd, 4, "1536M"), "--timeout", "3000",
                                 "--disk", disk + ",readonly", *more])
-    said = {"status": status}
-    for line in lines:
-        match = re.match(r"@ (\S+) ?(.*)", line)
-        if match:
-            said[match[1]] = match[2]
-    return said
+    return {"status": status, **debian.said(lines)}
 
 
 def results(name, said):

@@ -219,6 +219,21 @@ static inline void open_pmp(struct lockstep *l)
     set_csr(l, PMPCFG0, 0x1f);
 }
 
+/* Something in a0 to a7, by the seed. */
+static inline void fill_registers(struct lockstep *l)
+{
+    for (unsigned r = A0; r <= A7; r++)
+        set_x(l, r, seed * r ^ seed >> r);
+}
+
+/* The handler at RAM + 0x800 goes on behind the instruction, of 4 bytes. */
+static inline void step_over_traps(struct lockstep *l)
+{
+    set_csr(l, MTVEC, RAM + 0x800);
+    WRITE(l, RAM + 0x800, i_type(0x73, 2, T0, ZERO, MEPC), addi(T0, T0, 4),
+          i_type(0x73, 1, ZERO, T0, MEPC), MRET);
+}
+
 /* The handler at RAM + 0x800 stops the world: a loop. */
 static inline void stop_at_traps(struct lockstep *l)
 {

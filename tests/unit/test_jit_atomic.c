@@ -44,11 +44,8 @@ static void atomic_instructions_are_what_they_were(void **state)
         code[n++] = addi(A1, A1, 77);
         code[n] = jal(ZERO, -4 * (int)n);
         write_code(l, RAM, code, sizeof(code));
-        set_csr(l, MTVEC, RAM + 0x800);
-        WRITE(l, RAM + 0x800, i_type(0x73, 2, T0, ZERO, MEPC), addi(T0, T0, 4),
-              i_type(0x73, 1, ZERO, T0, MEPC), MRET);
-        for (unsigned r = A0; r <= A7; r++)
-            set_x(l, r, seed * r ^ seed >> r);
+        step_over_traps(l);
+        fill_registers(l);
         for (unsigned round = 0; round < 8; round++) {
             uint64_t place = places[next(4)];
             set_x(l, S1, place);

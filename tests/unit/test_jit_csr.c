@@ -60,14 +60,11 @@ static void inline_accesses_are_what_they_were(void **state)
         code[n++] = addi(A1, A1, 77);
         code[n] = jal(ZERO, -4 * (int)n);
         write_code(l, RAM + CODE, code, sizeof(code));
-        set_csr(l, MTVEC, RAM + 0x800);
-        WRITE(l, RAM + 0x800, access(MEPC, 2, T0, ZERO), addi(T0, T0, 4), access(MEPC, 1, ZERO, T0),
-              MRET);
+        step_over_traps(l);
         WRITE(l, RAM, MRET);
         set_csr(l, MEPC, RAM + CODE);
         set_csr(l, MSTATUS, mstatus_of(p % MODES));
-        for (unsigned r = A0; r <= A7; r++)
-            set_x(l, r, seed * r ^ seed >> r);
+        fill_registers(l);
         for (unsigned round = 0; round < 8; round++) {
             set_csr(l, 0x200, round % 2 ? FS_DIRTY | SSTATUS_SIE : FS_INITIAL);
             run(l, 30 + next(4 * BODY));

@@ -76,8 +76,7 @@ static void fused_instructions_are_what_they_were(void **state)
               i_type(0x73, 1, ZERO, T0, MEPC), MRET);
         for (unsigned i = 0; i < 32; i++)
             put64(l, RAM + DATA + i * 8, seed * (i + 3) ^ seed >> 17);
-        for (unsigned r = A0; r <= A7; r++)
-            set_x(l, r, seed * r ^ seed >> r);
+        fill_registers(l);
         for (unsigned round = 0; round < 12; round++) {
             set_x(l, S1, round % 3 ? RAM + DATA + 8 * round : NOWHERE);
             run(l, round % 2 ? 1 + next(BODY) : 5 * (n + 1));
