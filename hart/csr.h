@@ -80,10 +80,10 @@ enum { CBIE_TRAP = 0, CBIE_FLUSH = 1, CBIE_RESERVED = 2, CBIE_INVALIDATE = 3 };
 #define IRQS_LOCAL (UINT64_MAX << IRQ_LCOF)
 #define IRQS_TIMERS (BIT(IRQ_MTI) | BIT(IRQ_STI) | BIT(IRQ_VSTI))
 
-/* medeleg: all but calls from M-mode. hedeleg: what the table of the Hypervisor chapter, "Bits of
- * hedeleg", calls writable. */
-#define HEDELEG_MASK UINT64_C(0x0cb1ff)
-#define MEDELEG_MASK UINT64_C(0xfcb7ff)
+/* medeleg: all but calls from M-mode and misaligned fetches, which C rules out. hedeleg: what the
+ * table of the Hypervisor chapter, "Bits of hedeleg", calls writable. */
+#define HEDELEG_MASK UINT64_C(0x0cb1fe)
+#define MEDELEG_MASK UINT64_C(0xfcb7fe)
 
 /* hvictl, hviprio1 (AIA, "Interrupts at VS level"). */
 #define HVICTL_VTI BIT(30)

@@ -28,6 +28,11 @@ _start:
     li t0, 0x100000
     li t1, 0x5555
     sw t1, 0(t0)
+#ifdef HTIF /* Spike ends by a word of memory */
+    la t0, tohost
+    li t1, 1
+    sd t1, 0(t0)
+#endif
 1:  wfi
     j 1b
 
@@ -203,6 +208,17 @@ segment_leave:
     ld s\n, 32 + 8 * \n(t0)
     .endr
     ret
+
+#ifdef HTIF
+    .data
+    .balign 64
+    .globl tohost, fromhost
+tohost:
+    .dword 0
+    .balign 64
+fromhost:
+    .dword 0
+#endif
 
     .bss
     .balign 64

@@ -106,7 +106,9 @@ class Guest(Program):
         for _ in range(rng.choice([1, 1, 1, 2, 3])):
             flags ^= rng.choice([V, R, W, X, USER, A, D, A | D, W | D, R | W, R | W | X, R | W | D,
                                  G, X, USER, 1 << 8, NC, IO])
-            # Not N with a wrong address: QEMU 7.2 sets A and D before it faults.
+            # QEMU 7.2 sets A and D before it faults for N with a wrong address.
+            if not self.qemu and rng.randrange(8) == 0:
+                flags ^= N
         return flags
 
     def targets_in(self, space, count, user, frames=None):
@@ -119,7 +121,7 @@ class Guest(Program):
                                ([4] if space.levels > 4 else []))
             level = min(level, space.levels - 1)
             # QEMU 7.2 wants guest-physical addresses to be canonical: no top bit there.
-            bits = space.address_bits() - space.g_stage
+            bits = space.address_bits() - (space.g_stage and self.qemu)
             frame = rng.choice(frames)
             size = 1 << (12 + 9 * level)
             # Far from the image, in a slot of its own at this level mostly, or beside another.
@@ -145,11 +147,11 @@ class Guest(Program):
                 flags |= rng.choice([NC, IO])
             if rng.randrange(5) < 2:
                 flags = self.perturb(flags)
-            if space.g_stage and flags & X:
+            if space.g_stage and flags & X and self.qemu:
                 flags |= R  # QEMU 7.2 lets vsstatus.MXR act on the G-stage
-            if space.g_stage and self.amos:
+            if space.g_stage and self.amos and self.qemu:
                 flags |= A | D  # an AMO that faults as a load does not set D
-            if flags & (NC | IO) == NC | IO:
+            if flags & (NC | IO) == NC | IO and self.qemu:
                 flags &= ~IO  # QEMU 7.2 takes the reserved value; tests/isa covers it
             if level and rng.randrange(10) == 0:
                 pa += PAGE << rng.randrange(9 * level)  # misaligned superpage
@@ -186,10 +188,12 @@ class Guest(Program):
         self.fixed_vsstatus = self.two_stages = False
         self.amos = self.rng.randrange(2)
         # One alone: QEMU 7.2 takes them in the order of their numbers.
-        self.virtual_interrupt = self.rng.choice([0x4, 0x40, 0x400])
+        self.virtual_interrupt = self.rng.choice([0x4, 0x40, 0x400] +
+                                                 ([] if self.qemu else [0x404, 0x444]))
         self.vtvm_possible = self.rng.randrange(2)
         self.crossing = True
-        self.crossing_stores = self.rng.randrange(2)
+        # A store that faults in its second page: Spike has stored to the first.
+        self.crossing_stores = self.rng.randrange(2) and self.qemu
         self.registers = []
 
     def finish_memory(self):
@@ -255,6 +259,8 @@ class Guest(Program):
 
     def amo_agrees(self, target):
         """Whether QEMU 7.2, whose AMO is a load and a store, leaves behind what an AMO does."""
+        if not self.qemu:
+            return True
         if self.two_stages:  # of two stages that refuse an AMO, it reports the one that refuses a load
             return self.amos and ~target.flags & (V | R | W | A | D) == 0
         return target.flags & (W | A) or not target.flags & (R | X)  # the load sets A
@@ -267,7 +273,7 @@ class Guest(Program):
         pages = [target]
         if offset == PAGE - 2:  # the instruction may go on in the next page
             pages += [t for t in targets if t.va >> 12 == (target.va >> 12) + 1]
-        if (self.sum_possible and self.level in (HS, VS) and
+        if (self.qemu and self.sum_possible and self.level in (HS, VS) and
                 any(t.pte is None or t.flags & USER for t in pages)):
             # QEMU 7.2 lets S fetch from a U page that it has loaded from with SUM set.
             return
@@ -279,7 +285,8 @@ class Guest(Program):
         # Not HLVX: to QEMU 7.2 it is a load.
         op, size = rng.choice([('hlv.b', 1), ('hlv.bu', 1), ('hlv.h', 2), ('hlv.hu', 2),
                                ('hlv.w', 4), ('hlv.wu', 4), ('hlv.d', 8), ('hsv.b', 1),
-                               ('hsv.h', 2), ('hsv.w', 4), ('hsv.d', 8)])
+                               ('hsv.h', 2), ('hsv.w', 4), ('hsv.d', 8)] +
+                              ([] if self.qemu else [('hlvx.hu', 2), ('hlvx.wu', 4)]))
         store = op.startswith('hsv')
         self.emit(f'li t0, {target.va + self.offset(size, store) & M64:#x}')
         if store:
@@ -293,7 +300,7 @@ class Guest(Program):
             ('sepc', M64 - 1), ('scause', 0x1f), ('stval', 'rw'), ('sscratch', 'r'), ('satp', 'r'),
             ('scounteren', 7), ('0x10a', 'r'),
             ('0x600', SUM & 0 | 1 << 7 | 1 << 8 | 1 << 9 | TVM | TSR | 1 << 6),
-            ('0x602', 0x1103), ('0x603', 0x444), ('0x604', 0x444),
+            ('0x602', 0x1102), ('0x603', 0x444), ('0x604', 0x444),
             ('0x645', 0x444), ('0x644', 4), ('0x606', 7), ('0x643', 'rw'),
             ('0x680', 'r'), ('0x605', 'r'), ('0xe12', 'r'), ('0x607', 'r'),
             ('0x200', SUM | MXR | 1 << 8 | 1 << 5), ('0x204', 0x222), ('0x244', 2),
@@ -306,13 +313,14 @@ class Guest(Program):
     def probe_csr(self, _targets):
         rng = self.rng
         csr, how = rng.choice(self.CSRS)
-        if self.level == VU and (csr[0] == 's' or csr == '0x10a'):
-            return  # virtual-instruction, but illegal-instruction to QEMU 7.2
-        if csr == 'satp' and self.level == VS and (self.vtvm_possible or self.status & TVM):
-            return  # as for SFENCE.VMA
-        if csr == '0x680' and self.status & TVM:
-            return  # illegal in HS, but not to QEMU 7.2
-        if csr == 'sstatus' or csr == '0x200':
+        if self.qemu:
+            if self.level == VU and (csr[0] == 's' or csr == '0x10a'):
+                return  # virtual-instruction, but illegal-instruction to QEMU 7.2
+            if csr == 'satp' and self.level == VS and (self.vtvm_possible or self.status & TVM):
+                return  # as for SFENCE.VMA
+            if csr == '0x680' and self.status & TVM:
+                return  # illegal in HS, but not to QEMU 7.2
+        if self.qemu and csr in ('sstatus', '0x200'):
             if not self.sum_possible or self.fixed_vsstatus and (csr == '0x200' or self.level == VS):
                 how &= ~SUM
             if self.fixed_vsstatus or self.two_stages and csr == 'sstatus' and self.level == HS:
@@ -326,7 +334,7 @@ class Guest(Program):
         if csr == '0x600':
             if not self.vtvm_possible:
                 how &= ~TVM
-            if self.fixed_vsstatus:
+            if self.qemu and self.fixed_vsstatus:
                 how &= ~(1 << 8)  # QEMU 7.2 keeps translations made with the other SPVP
             # hstatus.GVA is not compared: see run.py.
             self.emit(f'li t1, {rng.word() & how:#x}', f'{rng.choice(["csrrs", "csrrc"])} {rd}, {csr}, t1',
@@ -342,15 +350,17 @@ class Guest(Program):
     def probe_system(self, _targets):
         """Fences at any level, with registers; permitted or not."""
         rng = self.rng
-        if self.level == VU:
+        if self.qemu and self.level == VU:
             return  # as for CSRs
         a, b = rng.choice(['x0', 't0']), rng.choice(['x0', 't1'])
         # In VS QEMU 7.2 heeds mstatus.TVM, and says illegal-instruction because of VTVM.
         fences = ['sfence.vma', 'sinval.vma']
-        if self.level == VS and (self.vtvm_possible or self.status & TVM):
+        if self.qemu and self.level == VS and (self.vtvm_possible or self.status & TVM):
             fences = ['hfence.vvma']
         # QEMU 7.2 permits these two in U and VU.
-        invalidations = [] if self.level in (U, VU) else ['sfence.w.inval', 'sfence.inval.ir']
+        invalidations = ['sfence.w.inval', 'sfence.inval.ir']
+        if self.qemu and self.level in (U, VU):
+            invalidations = []
         self.emit(f'li t0, {rng.word():#x}', f'li t1, {rng.randrange(1 << 16)}', rng.choice([
             f'{fence} {a}, {b}' for fence in
             fences + ['hfence.vvma', 'hfence.gvma', 'hinval.vvma', 'hinval.gvma']] + [
@@ -378,9 +388,12 @@ class Guest(Program):
                          alias=alias)
 
 
-def random_delegation(rng, to_vs=False):
+def random_delegation(p, to_vs=False):
     """For medeleg or hedeleg: never EBREAK; the faults of loads and of stores alike (see run.py)."""
-    bits = rng.getrandbits(16) & 0x1107
+    rng = p.rng
+    if not p.qemu:
+        return rng.getrandbits(16) & 0xb1f6
+    bits = rng.getrandbits(16) & 0x1106
     for alike in (1 << 4 | 1 << 6, 1 << 5 | 1 << 7 | 1 << 13 | 1 << 15):
         bits |= rng.choice([0, alike])
     if not to_vs:
@@ -393,9 +406,9 @@ def fence_setup(program):
     program.setup += ['    sfence.vma', '    hfence.vvma', '    hfence.gvma']
 
 
-def one_stage(family, seed):
+def one_stage(family, seed, qemu):
     """S and U with satp."""
-    p = Guest(family, seed)
+    p = Guest(family, seed, qemu)
     p.prepare()
     rng = p.rng
     mode = rng.choice([SV39, SV48, SV57])
@@ -403,7 +416,7 @@ def one_stage(family, seed):
     asids = rng.sample(range(1, 1 << 16), 2)
     atp = [mode << 60 | asid << 44 | space.root >> 12 for asid, (space, _) in zip(asids, roots)]
     p.status = rng.choice([0, SUM * p.sum_possible]) | rng.choice([0, MXR]) | rng.choice([0, 0, TVM])
-    delegated = random_delegation(rng) if rng.randrange(4) else 0
+    delegated = random_delegation(p) if rng.randrange(4) else 0
     if not delegated:
         p.status |= rng.choice([0, TSR])  # the HS handler returns by SRET
     p.setup += [f'    li t0, {p.status:#x}', '    csrs mstatus, t0']
@@ -437,7 +450,7 @@ def edit(p, targets, ids, fence, shift=0):
     if not targets:
         return
     target = rng.choice(targets)
-    dirty = [] if p.two_stages and p.amos else [D, A | D]
+    dirty = [] if p.qemu and p.two_stages and p.amos else [D, A | D]
     flip = rng.choice([V, A, V if p.sum_possible else USER] +
                       dirty + ([] if p.two_stages else [W, X, R | W | D, R | W | X]))
     p.emit(f'li t0, {target.pte:#x}', 'ld t1, 0(t0)', f'xori t1, t1, {flip}', 'sd t1, 0(t0)')
@@ -446,9 +459,9 @@ def edit(p, targets, ids, fence, shift=0):
            f'{fence} {va}, {identity}')
 
 
-def two_stage(family, seed):
+def two_stage(family, seed, qemu):
     """VS and VU under vsatp and hgatp, HS and U beside them."""
-    p = Guest(family, seed)
+    p = Guest(family, seed, qemu)
     p.prepare()
     p.crossing = False  # which of two faulting pages is reported is open
     rng = p.rng
@@ -476,6 +489,8 @@ def two_stage(family, seed):
         vs_targets.append(targets)
     # The G-stages map the area of data and tables: by one superpage, or page by page so that some
     # walks fail on the way.
+    image_tables = {vs.slot(at, level) & ~(PAGE - 1) for vs in vs_spaces
+                    for at in (IMAGE, IMAGE + USER_ALIAS) for level in range(1, vs.levels)}
     for space in g_spaces:
         if rng.randrange(2):
             space.leaf(DATA_BASE, DATA_BASE, 1, GOOD | USER)
@@ -484,9 +499,8 @@ def two_stage(family, seed):
             flags = GOOD | USER
             if rng.randrange(24) == 0:
                 # QEMU 7.2 sets A and D of VS-stage PTEs without asking the G-stage for W.
-                flags ^= rng.choice([V, R, USER, A])
-            image_table = any(at == vs.root for vs in vs_spaces)
-            space.leaf(at, at, 0, GOOD | USER if image_table else flags)
+                flags ^= rng.choice([V, R, USER, A] if qemu else [V, R, USER, A, W, D, W | D])
+            space.leaf(at, at, 0, GOOD | USER if at in image_tables else flags)
 
     vmids = rng.sample(range(1, 1 << 14), 2)
     asids = rng.sample(range(1, 1 << 16), 2)
@@ -495,20 +509,21 @@ def two_stage(family, seed):
              for asid, s in zip(asids, vs_spaces)]
     satp = hs_mode << 60 | 1 << 44 | hs_space.root >> 12 if hs_mode else 0
 
-    # Not HS's MXR: QEMU 7.2 does not let it act on guests.
     p.status = rng.choice([0, SUM * p.sum_possible]) | rng.choice([0, 0, 0, TVM])
+    if not qemu and rng.randrange(2):
+        p.status |= MXR  # QEMU 7.2 does not let HS's act on guests
     p.two_stages = True
-    delegated = random_delegation(rng) | rng.choice([0, GUEST_FAULTS]) | rng.choice([0, 1 << 22])
+    delegated = random_delegation(p) | rng.choice([0, GUEST_FAULTS]) | rng.choice([0, 1 << 22])
     if rng.randrange(4) == 0:
         delegated = 0
         p.status |= rng.choice([0, TSR])  # the HS handler returns by SRET
-    to_vs = random_delegation(rng, True) if rng.randrange(2) else 0
+    to_vs = random_delegation(p, True) if rng.randrange(2) else 0
     p.setup += [f'    li t0, {p.status:#x}', '    csrs mstatus, t0']
     p.csrw('medeleg', delegated)
     p.csrw('0x602', to_vs)
     p.csrw('0x600', rng.getrandbits(24) & (1 << 8 | 1 << 9 | TVM * p.vtvm_possible | (0 if to_vs else TSR)))
     # For HLV and HSV QEMU 7.2 takes vsstatus.SUM for one and does not look at vsstatus.MXR.
-    p.fixed_vsstatus = hs_mode and rng.randrange(2)
+    p.fixed_vsstatus = qemu and hs_mode and rng.randrange(2)
     if p.fixed_vsstatus:
         p.sum_possible = True
         p.csrw('0x200', SUM)
@@ -536,7 +551,7 @@ def two_stage(family, seed):
             (p.probe_call, 4 if level in (VS, VU) else 1, mine),
             # With satp Bare QEMU 7.2 reports page faults of HLV and HSV as access faults.
             (p.probe_hypervisor_access,
-             1 if level in (VS, VU) else 10 if p.fixed_vsstatus else 0, guest),
+             1 if level in (VS, VU) else 10 if p.fixed_vsstatus or not qemu else 0, guest),
             (p.probe_csr, 4, None), (p.probe_system, 1, None), (p.probe_return, 1, None),
             (p.probe_ecall, 1, None)],
             rng.randrange(10, 24), USER_ALIAS if level in (U, VU) and paged else 0)
