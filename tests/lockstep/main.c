@@ -20,6 +20,7 @@ struct options {
     struct isthmus_config config;
     struct isthmus_guest guests[GUESTS_MAX];
     struct isthmus_window windows[WINDOWS_MAX];
+    struct isthmus_disk disk;
     uint64_t chunks[CHUNKS_MAX];
     unsigned chunks_n;
     uint64_t limit;    /* instructions in all; 0: none */
@@ -29,14 +30,14 @@ struct options {
 
 static const char usage[] =
     "usage: lockstep [--bios FILE] [--kernel FILE] [--initrd FILE] [--append TEXT] [--harts N]\n"
-    "                [--memory MIB] [--hypervisor FILE]\n"
+    "                [--memory MIB] [--hypervisor FILE] [--disk FILE]\n"
     "                [--guest NAME:FILE[:MIB[:VCPUS[:INITRD]]]]...\n"
     "                [--window OWNER:PEER:RIGHTS:KIB[:user]]...\n"
     "                [--chunk N[,N...]] [--limit N] [--ram-each N] [--translate-after N]\n"
     "                [--code-buffer KIB] [--must-translate] [--echo]\n";
 
-enum { BIOS = 1, KERNEL, INITRD, APPEND, HARTS, MEMORY, GUEST, WINDOW, HYPERVISOR, CHUNK, LIMIT, RAM_EACH,
-       AFTER, BUFFER, MUST, ECHO };
+enum { BIOS = 1, KERNEL, INITRD, APPEND, HARTS, MEMORY, GUEST, WINDOW, HYPERVISOR, DISK, CHUNK, LIMIT,
+       RAM_EACH, AFTER, BUFFER, MUST, ECHO };
 static const struct option long_options[] = {
     {"bios", 1, NULL, BIOS},
     {"kernel", 1, NULL, KERNEL},
@@ -47,6 +48,7 @@ static const struct option long_options[] = {
     {"guest", 1, NULL, GUEST},
     {"window", 1, NULL, WINDOW},
     {"hypervisor", 1, NULL, HYPERVISOR},
+    {"disk", 1, NULL, DISK},
     {"chunk", 1, NULL, CHUNK},
     {"limit", 1, NULL, LIMIT},
     {"ram-each", 1, NULL, RAM_EACH},
@@ -146,6 +148,11 @@ static bool take(struct options *o, int option, char *value)
         return take_window(o, value);
     case HYPERVISOR:
         c->hypervisor = value;
+        return true;
+    case DISK:
+        o->disk = (struct isthmus_disk){.path = value, .readonly = true};
+        c->disks = &o->disk;
+        c->disks_n = 1;
         return true;
     case CHUNK:
         take_chunks(o, value);

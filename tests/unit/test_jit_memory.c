@@ -14,6 +14,11 @@ static uint32_t sd(unsigned rs2, unsigned rs1, int imm)
     return s_type(3, rs2, rs1, imm);
 }
 
+static uint32_t fld(unsigned rd, unsigned rs1, int imm)
+{
+    return i_type(0x07, 3, rd, rs1, imm);
+}
+
 /* Four stores and four loads by one base: two groups. */
 static void write_frame(struct lockstep *l, uint64_t at)
 {
@@ -52,6 +57,33 @@ static void a_frame_over_a_pages_end_is_taken_apart(void **state)
     assert_true(splits > 0);
     run(l, 10000 * LOOP);
     assert_int_equal(count(l, "translator.exits.split"), splits);
+    end(l);
+}
+
+/* In the middle of accesses with one look-up FS is found not to be Dirty, and the interpreter does one
+ * of them: the others still know where the datum is. */
+static void a_group_goes_on_behind_the_first_use_of_floating_point(void **state)
+{
+    enum { MSTATUS = 0x300, FS_CLEAN = 2 << 13, FS_DIRTY = 3 << 13 };
+    struct lockstep *l = machine(2, 0);
+
+    WRITE(l, RAM, ld(A1, S0, 0), ld(A2, S0, 8), fld(0, S0, 16), fld(1, S0, 24), ld(A3, S0, 32),
+          sd(A4, S0, 40), fld(2, S0, 48), addi(A4, A4, 1), addi(A4, A4, 1), jal(0, -36));
+    set_csr(l, MSTATUS, FS_DIRTY);
+    set_x(l, S0, RAM + DATA);
+    for (unsigned i = 0; i < 7; i++)
+        put64(l, RAM + DATA + 8 * i, 0x1000 + i);
+    run(l, 50 * LOOP);
+    for (unsigned i = 0; i < 20; i++) {
+        set_csr(l, MSTATUS, FS_CLEAN);
+        for (unsigned f = 0; f < 3; f++)
+            lockstep_set(l, 0, ISTHMUS_REG_F + f, 0);
+        run(l, 2 * LOOP);
+        assert_int_equal(lockstep_reg(l, 0, ISTHMUS_REG_F + 1), 0x1003);
+        assert_int_equal(lockstep_reg(l, 0, ISTHMUS_REG_F + 2), 0x1006);
+        assert_int_equal(x(l, A3), 0x1004);
+    }
+    assert_true(lockstep_same_ram(l));
     end(l);
 }
 
@@ -243,6 +275,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(accesses_by_one_base_share_a_look_up),
         cmocka_unit_test(a_frame_over_a_pages_end_is_taken_apart),
+        cmocka_unit_test(a_group_goes_on_behind_the_first_use_of_floating_point),
         cmocka_unit_test(a_misaligned_frame_is_right),
         cmocka_unit_test(a_fault_in_a_frames_second_page_is_precise),
         cmocka_unit_test(a_guess_does_not_outlive_a_mapping),
