@@ -113,6 +113,8 @@ bool code_translator_full(const struct code_cache *c)
 static void make_cold(struct code_cache *c, struct block *b)
 {
     b->native = c->translator->cold;
+    b->body = NULL;
+    b->path = false;
     if (b->first == exec_break)
         return;
     b->heat = 0;

@@ -28,10 +28,12 @@ struct block {
     struct code_page *page; /* NULL: private, never chained */
     struct code_cache *cache;
     void *native;  /* atomic: the translator's code for it, see struct translator */
+    void *body;    /* the translator's: code behind the charge, for this block alone; NULL: none */
     exec_fn first; /* what ops[0].fn is to an interpreter */
     uint16_t off;  /* of its first instruction in the page */
     uint8_t heat;  /* atomic: how often it was entered, up to translator.hot */
     uint8_t n;     /* instructions; a pseudo-op stands behind the last */
+    bool path;     /* the translator's: native goes on with blocks that follow */
     /* Atomic, the translator's: by op, what runs have shown (jit/memory.c). */
     uint64_t scattered;   /* its page is hardly ever that of the time before */
     uint64_t apart;       /* the accesses that it leads lie in two pages, or in a device */

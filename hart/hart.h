@@ -203,7 +203,9 @@ struct hart {
     uint8_t frm;
     uint8_t fflags;         /* lacks what the host FPU still holds: exec/fp.c */
     uint64_t vpage;         /* translator: address of the page that it executes in */
-    int64_t left_aside;     /* translator: part of left, kept aside to leave at the next block */
+    int64_t left_aside;     /* translator: part of left, behind the slice that it is in */
+    int64_t later;          /* translator: charged for blocks behind that of a slow way */
+    struct block *split;    /* translator: accesses of the translation of this block lie apart; NULL */
     uint64_t f[32];         /* single precision is NaN-boxed */
     uint32_t host_fp;       /* the thread's own FPU state while the hart runs */
 

@@ -125,7 +125,7 @@ static fixup compare_mode(struct trans *t, int32_t mode)
 
 static void emit_csr_stub(struct trans *t, struct stub *s)
 {
-    const struct insn *in = &t->in[s->op - t->block->ops];
+    const struct insn *in = &t->in[s->at];
     struct csr_plain plain;
     fixup other = NULL;
 
@@ -137,13 +137,13 @@ static void emit_csr_stub(struct trans *t, struct stub *s)
         patch(&t->a, jmp(&t->a), s->resume);
         patch_here(&t->a, other);
     }
-    emit_fallback(t, s->op);
+    emit_fallback(t);
     patch(&t->a, jmp(&t->a), s->resume);
 }
 
-static void emit_csr(struct trans *t, const struct op *op, const struct insn *in)
+static void emit_csr(struct trans *t, const struct insn *in)
 {
-    struct stub *s = stub_new(t, op);
+    struct stub *s = stub_new(t);
     struct csr_plain plain;
 
     known(t->jit->isa, in, &plain);

@@ -8,7 +8,7 @@
 #include "jit/jit_internal.h"
 
 #define EMIT(name)                                                                                 \
-    static void emit_##name(struct trans *t, const struct op *op, const struct insn *in)
+    static void emit_##name(struct trans *t, const struct insn *in)
 
 enum { XMM0, XMM1, XMM2 };
 enum { SINGLE = 0xf3, DOUBLE = 0xf2, PACKED_DOUBLE = 0x66 }; /* prefixes */
@@ -107,17 +107,17 @@ static bool rounds_nearest(const struct insn *in)
     return in->rm == RM_RNE || in->rm == RM_DYN;
 }
 
-static void arithmetic(struct trans *t, const struct op *op, const struct insn *in, unsigned format,
+static void arithmetic(struct trans *t, const struct insn *in, unsigned format,
                        unsigned opcode)
 {
     struct stub *s;
     bool unary = opcode == SSE_SQRT;
 
     if (!rounds_nearest(in)) {
-        emit_fallback(t, op);
+        emit_fallback(t);
         return;
     }
-    s = stub_new(t, op);
+    s = stub_new(t);
     guard(t, s);
     check_boxes(t, s, format, in->rs1, unary ? in->rs1 : in->rs2);
     if (!unary)
@@ -129,11 +129,11 @@ static void arithmetic(struct trans *t, const struct op *op, const struct insn *
 #define ARITHMETIC(name, opcode)                                                                   \
     EMIT(name##_s)                                                                                 \
     {                                                                                              \
-        arithmetic(t, op, in, SINGLE, opcode);                                                     \
+        arithmetic(t, in, SINGLE, opcode);                                                     \
     }                                                                                              \
     EMIT(name##_d)                                                                                 \
     {                                                                                              \
-        arithmetic(t, op, in, DOUBLE, opcode);                                                     \
+        arithmetic(t, in, DOUBLE, opcode);                                                     \
     }
 ARITHMETIC(fadd, SSE_ADD)
 ARITHMETIC(fsub, SSE_SUB)
@@ -142,16 +142,16 @@ ARITHMETIC(fdiv, SSE_DIV)
 ARITHMETIC(fsqrt, SSE_SQRT)
 
 /* FMA3: xmm0 = +-(xmm0 * xmm2) +- xmm1 */
-static void fused(struct trans *t, const struct op *op, const struct insn *in, unsigned format,
+static void fused(struct trans *t, const struct insn *in, unsigned format,
                   unsigned opcode)
 {
     struct stub *s;
 
     if (!rounds_nearest(in) || !t->jit->has_fma) {
-        emit_fallback(t, op);
+        emit_fallback(t);
         return;
     }
-    s = stub_new(t, op);
+    s = stub_new(t);
     guard(t, s);
     check_boxes(t, s, format, in->rs1, in->rs2);
     if (format == SINGLE)
@@ -166,11 +166,11 @@ static void fused(struct trans *t, const struct op *op, const struct insn *in, u
 #define FUSED(name, opcode)                                                                        \
     EMIT(name##_s)                                                                                 \
     {                                                                                              \
-        fused(t, op, in, SINGLE, opcode);                                                          \
+        fused(t, in, SINGLE, opcode);                                                          \
     }                                                                                              \
     EMIT(name##_d)                                                                                 \
     {                                                                                              \
-        fused(t, op, in, DOUBLE, opcode);                                                          \
+        fused(t, in, DOUBLE, opcode);                                                          \
     }
 FUSED(fmadd, 0x99)
 FUSED(fmsub, 0x9b)
@@ -178,10 +178,10 @@ FUSED(fnmsub, 0x9d)
 FUSED(fnmadd, 0x9f)
 
 /* Equal operands (zeros of either sign) and NaNs are the interpreter's. */
-static void select_fp(struct trans *t, const struct op *op, const struct insn *in, unsigned format,
+static void select_fp(struct trans *t, const struct insn *in, unsigned format,
                       unsigned opcode)
 {
-    struct stub *s = stub_new(t, op);
+    struct stub *s = stub_new(t);
 
     guard(t, s);
     check_boxes(t, s, format, in->rs1, in->rs2);
@@ -197,33 +197,33 @@ static void select_fp(struct trans *t, const struct op *op, const struct insn *i
 
 EMIT(fmin_s)
 {
-    select_fp(t, op, in, SINGLE, SSE_MIN);
+    select_fp(t, in, SINGLE, SSE_MIN);
 }
 
 EMIT(fmin_d)
 {
-    select_fp(t, op, in, DOUBLE, SSE_MIN);
+    select_fp(t, in, DOUBLE, SSE_MIN);
 }
 
 EMIT(fmax_s)
 {
-    select_fp(t, op, in, SINGLE, SSE_MAX);
+    select_fp(t, in, SINGLE, SSE_MAX);
 }
 
 EMIT(fmax_d)
 {
-    select_fp(t, op, in, DOUBLE, SSE_MAX);
+    select_fp(t, in, DOUBLE, SSE_MAX);
 }
 
 /* --- Signs: integers --- */
 
 enum sign { SIGN_COPY, SIGN_NOT, SIGN_XOR };
 
-static void inject_sign(struct trans *t, const struct op *op, const struct insn *in,
+static void inject_sign(struct trans *t, const struct insn *in,
                         unsigned format, enum sign sign)
 {
     struct asm_ *a = &t->a;
-    struct stub *s = stub_new(t, op);
+    struct stub *s = stub_new(t);
     unsigned width = format == DOUBLE ? W : 0, top = format == DOUBLE ? 63 : 31;
 
     fp_guard_flag(t, s, FP_DIRTY);
@@ -248,11 +248,11 @@ static void inject_sign(struct trans *t, const struct op *op, const struct insn 
 #define SIGN(name, sign)                                                                           \
     EMIT(name##_s)                                                                                 \
     {                                                                                              \
-        inject_sign(t, op, in, SINGLE, sign);                                                      \
+        inject_sign(t, in, SINGLE, sign);                                                      \
     }                                                                                              \
     EMIT(name##_d)                                                                                 \
     {                                                                                              \
-        inject_sign(t, op, in, DOUBLE, sign);                                                      \
+        inject_sign(t, in, DOUBLE, sign);                                                      \
     }
 SIGN(fsgnj, SIGN_COPY)
 SIGN(fsgnjn, SIGN_NOT)
@@ -260,11 +260,11 @@ SIGN(fsgnjx, SIGN_XOR)
 
 /* --- Comparisons: UCOMI is quiet, COMI signals, as FEQ is and FLT and FLE do --- */
 
-static void compare(struct trans *t, const struct op *op, const struct insn *in, unsigned format,
+static void compare(struct trans *t, const struct insn *in, unsigned format,
                     unsigned opcode, unsigned left, unsigned right, enum cond cc)
 {
     struct asm_ *a = &t->a;
-    struct stub *s = stub_new(t, op);
+    struct stub *s = stub_new(t);
 
     guard(t, s);
     check_boxes(t, s, format, in->rs1, in->rs2);
@@ -285,11 +285,11 @@ static void compare(struct trans *t, const struct op *op, const struct insn *in,
 #define COMPARE(name, opcode, left, right, cc)                                                     \
     EMIT(name##_s)                                                                                 \
     {                                                                                              \
-        compare(t, op, in, SINGLE, opcode, left, right, cc);                                       \
+        compare(t, in, SINGLE, opcode, left, right, cc);                                       \
     }                                                                                              \
     EMIT(name##_d)                                                                                 \
     {                                                                                              \
-        compare(t, op, in, DOUBLE, opcode, left, right, cc);                                       \
+        compare(t, in, DOUBLE, opcode, left, right, cc);                                       \
     }
 COMPARE(feq, SSE_UCOMI, in->rs1, in->rs2, CC_E)
 COMPARE(flt, SSE_COMI, in->rs2, in->rs1, CC_A)
@@ -297,17 +297,17 @@ COMPARE(fle, SSE_COMI, in->rs2, in->rs1, CC_AE)
 
 /* --- Conversions and moves --- */
 
-static void from_int(struct trans *t, const struct op *op, const struct insn *in, unsigned format,
+static void from_int(struct trans *t, const struct insn *in, unsigned format,
                      unsigned width, bool is_unsigned)
 {
     struct stub *s;
     unsigned src;
 
     if (!rounds_nearest(in)) {
-        emit_fallback(t, op);
+        emit_fallback(t);
         return;
     }
-    s = stub_new(t, op);
+    s = stub_new(t);
     guard(t, s);
     src = use(t, in->rs1, RAX);
     if (is_unsigned) { /* 32 bits: a positive number of 64 */
@@ -326,7 +326,7 @@ static void from_int(struct trans *t, const struct op *op, const struct insn *in
 #define FROM_INT(name, format, width, is_unsigned)                                                 \
     EMIT(name)                                                                                     \
     {                                                                                              \
-        from_int(t, op, in, format, width, is_unsigned);                                           \
+        from_int(t, in, format, width, is_unsigned);                                           \
     }
 FROM_INT(fcvt_d_w, DOUBLE, 0, false)
 FROM_INT(fcvt_d_wu, DOUBLE, W, true)
@@ -337,17 +337,17 @@ FROM_INT(fcvt_s_l, SINGLE, W, false)
 
 /* Out of range the host gives the most negative number and the invalid flag: the interpreter then
  * gives the right result and the same flag. */
-static void to_int(struct trans *t, const struct op *op, const struct insn *in, unsigned format,
+static void to_int(struct trans *t, const struct insn *in, unsigned format,
                    unsigned width)
 {
     struct asm_ *a = &t->a;
     struct stub *s;
 
     if (!rounds_nearest(in) && in->rm != RM_RTZ) {
-        emit_fallback(t, op);
+        emit_fallback(t);
         return;
     }
-    s = stub_new(t, op);
+    s = stub_new(t);
     guard(t, s);
     check_boxes(t, s, format, in->rs1, in->rs1);
     sse_rm(t, format, SSE_LOAD, XMM0, FREG(in->rs1));
@@ -365,7 +365,7 @@ static void to_int(struct trans *t, const struct op *op, const struct insn *in, 
 #define TO_INT(name, format, width)                                                                \
     EMIT(name)                                                                                     \
     {                                                                                              \
-        to_int(t, op, in, format, width);                                                          \
+        to_int(t, in, format, width);                                                          \
     }
 TO_INT(fcvt_w_d, DOUBLE, 0)
 TO_INT(fcvt_l_d, DOUBLE, W)
@@ -377,10 +377,10 @@ EMIT(fcvt_s_d)
     struct stub *s;
 
     if (!rounds_nearest(in)) {
-        emit_fallback(t, op);
+        emit_fallback(t);
         return;
     }
-    s = stub_new(t, op);
+    s = stub_new(t);
     guard(t, s);
     sse_rm(t, DOUBLE, SSE_CVT_FORMAT, XMM0, FREG(in->rs1));
     finish(t, s, SINGLE, in->rd);
@@ -388,7 +388,7 @@ EMIT(fcvt_s_d)
 
 EMIT(fcvt_d_s)
 {
-    struct stub *s = stub_new(t, op);
+    struct stub *s = stub_new(t);
 
     guard(t, s);
     check_box(t, s, in->rs1);
@@ -398,7 +398,7 @@ EMIT(fcvt_d_s)
 
 EMIT(fmv_x_d)
 {
-    struct stub *s = stub_new(t, op);
+    struct stub *s = stub_new(t);
 
     fp_guard_flag(t, s, FP_ON);
     mov_rm(&t->a, RAX, RBP, FREG(in->rs1));
@@ -409,7 +409,7 @@ EMIT(fmv_x_d)
 
 EMIT(fmv_x_w)
 {
-    struct stub *s = stub_new(t, op);
+    struct stub *s = stub_new(t);
 
     fp_guard_flag(t, s, FP_ON);
     op_rm(&t->a, W, 0x63, RAX, RBP, FREG(in->rs1));
@@ -420,7 +420,7 @@ EMIT(fmv_x_w)
 
 EMIT(fmv_d_x)
 {
-    struct stub *s = stub_new(t, op);
+    struct stub *s = stub_new(t);
 
     fp_guard_flag(t, s, FP_DIRTY);
     mov_mr(&t->a, RBP, FREG(in->rd), use(t, in->rs1, RAX));
@@ -429,7 +429,7 @@ EMIT(fmv_d_x)
 
 EMIT(fmv_w_x)
 {
-    struct stub *s = stub_new(t, op);
+    struct stub *s = stub_new(t);
 
     fp_guard_flag(t, s, FP_DIRTY);
     op_rm(&t->a, 0, 0x89, use(t, in->rs1, RAX), RBP, FREG(in->rd));

@@ -111,10 +111,10 @@ void jit_plan_fusions(struct trans *t)
 {
     uint32_t live = (uint32_t)ALL_LIVE;
 
-    for (unsigned i = 0; i < t->block->n; i++)
+    for (unsigned i = 0; i < t->n; i++)
         if (t->in[i].rd)
             find_fusion(t, i, &t->fusions[i]);
-    for (unsigned i = t->block->n; i-- > 0;) {
+    for (unsigned i = t->n; i-- > 0;) {
         const struct insn *in = &t->in[i];
         uint32_t rd = UINT32_C(1) << in->rd;
 

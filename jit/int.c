@@ -4,7 +4,7 @@
 #include "jit/jit_internal.h"
 
 #define EMIT(name)                                                                                 \
-    static void emit_##name(struct trans *t, const struct op *op, const struct insn *in)
+    static void emit_##name(struct trans *t, const struct insn *in)
 
 enum { OP_MOV_LOAD = 0x8b, OP_MOVSXD = 0x63, OP_IMUL = 0x0faf, OP_CMP = 0x3b, OP_TEST = 0x85 };
 enum { OP_ADD = ALU_ADD << 3 | 3, OP_AND = ALU_AND << 3 | 3, OP_LEA = 0x8d, OP_MOVZX_BYTE = 0x0fb6 };
@@ -166,7 +166,7 @@ EMIT(auipc)
     mov_rm(&t->a, d, RBP, HART(vpage));
     /* The sum of two 32-bit numbers may need 33 bits: add them apart. */
     alu_ri(&t->a, W, ALU_ADD, d, in->imm);
-    alu_ri(&t->a, W, ALU_ADD, d, t->block->off + op->off);
+    alu_ri(&t->a, W, ALU_ADD, d, page_offset(t));
     defined(t, in->rd, d);
 }
 
@@ -534,7 +534,7 @@ EMIT(fence)
     enum { SUCC_R = 1 << 1, PRED_W = 1 << 4, I_O = 3 << 2 };
 
     if (in->raw == RAW_PAUSE)
-        emit_fallback(t, op);
+        emit_fallback(t);
     else if ((in->imm & PRED_W && in->imm & SUCC_R) || in->imm & (I_O | I_O << 4)) {
         put8(&t->a, 0xf0); /* lock or [rsp], 0: all that MFENCE does for ordinary memory, sooner */
         alu_mi(&t->a, 0, ALU_OR, RSP, 0, 0);

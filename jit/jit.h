@@ -17,7 +17,7 @@
 struct jit;
 
 struct jit_counters {
-    uint64_t blocks, bytes; /* translated, and all their code */
+    uint64_t blocks, paths, bytes; /* translated, and all their code */
     uint64_t resets;        /* how often the buffer was emptied */
 };
 

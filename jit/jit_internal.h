@@ -48,10 +48,12 @@ struct thunks {
     uint8_t *exit_offset[NATIVE_EXITS], *exit_pc[NATIVE_EXITS];
     uint8_t *cold;      /* a block that is not translated was entered; rcx: the block */
     uint8_t *fallback;  /* called: execute the op at rax of the block at offset ecx, or leave */
-    uint8_t *interpret; /* leave: the interpreter goes on with the op at rax of the block at ecx */
+    uint8_t *interpret; /* leave: the interpreter goes on with the op at rax of the block at ecx; rdx:
+                           the translation's head */
     uint8_t *spent; /* the charge of a block failed, and was given back; rax: the block's native code,
                        ecx: its offset. Goes on there with more of the run, or leaves */
-    uint8_t *note; /* called: jit_note_misses(hart, rax, left); all scratch registers are lost */
+    /* Called: jit_note_misses, or jit_make_path, (hart, rax, left); scratch registers are lost. */
+    uint8_t *note, *warm;
 };
 
 /* A jump to a place of a page that has no translation yet; beside the code. */
@@ -77,12 +79,14 @@ struct jit {
     bool has_fma;
     struct unlinked *unlinked[UNLINKED_BUCKETS]; /* by page and offset */
     unsigned sites;                              /* given away so far, modulo HART_SITES */
+    int32_t warm_step;                           /* see count_warmth */
     struct thunks thunks;
     struct jit_counters counters;
     FILE *perf_map;
 };
 
-/* The copy of an op for a fallback, and what stops behind it: as much of an op as is looked at. */
+/* The copy of an op for a fallback, and what stops behind it: as much of an op as is looked at. The
+ * copy's link is the op that follows in the block. */
 struct fallback_op {
     struct op op;
     exec_fn stop;
@@ -105,8 +109,9 @@ enum { NO_GROUP = -1 };
 
 /* How an op accesses memory, by plan.c. */
 struct plan {
-    int8_t member; /* of the group of that slot, led by an earlier op; NO_GROUP */
-    int8_t leads;  /* index in trans.groups; NO_GROUP */
+    int8_t member;  /* of the group of that slot, led by an earlier op; NO_GROUP */
+    int8_t leads;   /* index in trans.groups; NO_GROUP */
+    int32_t offset; /* of the datum from the leader's base */
 };
 
 /* What the last of some instructions computes from the source of the first (fuse.c). */
@@ -125,19 +130,30 @@ struct fusion {
 
 /* What a site's misses are reported with. */
 struct site_note {
-    struct block *block;
+    struct block *head;  /* of the translation */
+    struct block *block; /* where the op is */
     unsigned op, site;
     bool stepped; /* the base */
 };
 
-enum { STUBS_MAX = 3 * BLOCK_MAX, STUB_FROM_MAX = 6 };
+/* An instruction on the path that a translation follows (path.c). */
+struct step {
+    const struct op *op;
+    struct block *block; /* where it is */
+    uint8_t later;       /* instructions charged for blocks behind this one */
+    bool on;             /* the block's last, and the path goes on at another one's first */
+    bool taken;          /* a branch that does so by being taken */
+};
+enum { PATH_MAX = BLOCK_MAX };
+
+enum { STUBS_MAX = 3 * PATH_MAX, STUB_FROM_MAX = 6 };
 
 struct trans;
 /* The slow way of one instruction, written apart. */
 struct stub {
     fixup from[STUB_FROM_MAX];
     unsigned from_n;
-    const struct op *op;
+    unsigned at;     /* the step */
     uint8_t *resume; /* where it is executed */
     void (*emit)(struct trans *t, struct stub *s); /* NULL: nothing but the fallback */
     /* Of a load or store (memory.c): */
@@ -152,9 +168,9 @@ struct way_out {
     fixup from;
     uint32_t off;
 };
-enum { WAYS_MAX = BLOCK_BRANCHES_MAX + 2 };
+enum { WAYS_MAX = PATH_MAX + 1 };
 
-/* A branch out of the middle of a block. */
+/* A branch out of the middle of a path. */
 struct aside {
     fixup from;
     int32_t give_back; /* instructions charged and not executed */
@@ -167,30 +183,38 @@ struct trans {
     struct asm_ other; /* of hot code and rare code, the other one */
     bool rare;         /* a is of rare code */
     struct jit *jit;
-    struct code_cache *cache;
-    struct block *block;
+    struct block *head;
+    struct step steps[PATH_MAX];
+    unsigned n;     /* steps */
+    unsigned at;    /* the step that is being written */
     uint8_t *entry; /* where it is executed */
+    uint8_t *body;  /* of a block's own translation: behind what is at its start */
     size_t data;    /* as jit.data */
     struct stub stubs[STUBS_MAX];
     unsigned stubs_n;
-    struct aside asides[BLOCK_BRANCHES_MAX];
+    struct aside asides[PATH_MAX];
     unsigned asides_n;
     struct way_out ways[WAYS_MAX];
     unsigned ways_n;
-    struct insn in[BLOCK_MAX];
-    struct plan plan[BLOCK_MAX];
+    struct insn in[PATH_MAX];
+    struct plan plan[PATH_MAX];
     struct access groups[FRAME_SLOTS];
-    struct fusion fusions[BLOCK_MAX];
-    bool dead[BLOCK_MAX]; /* nobody sees the result */
+    struct fusion fusions[PATH_MAX];
+    bool dead[PATH_MAX]; /* nobody sees the result */
     int held;                  /* the group whose host address is in rax; NO_GROUP */
     unsigned fp_known;         /* FP_ON, FP_DIRTY: tested earlier in the block */
     struct unlinked *unlinked; /* the translation's own */
-    bool done;                 /* the block's last instruction has set the way on */
+    bool done;                 /* the path's last instruction has set the way on */
 };
 
 enum { FP_ON = 1, FP_DIRTY = 2 };
 
-/* plan.c: which accesses of the block share a look-up. Fills t->plan and t->groups from t->in. */
+/* path.c: which blocks the translation of t->head goes through. Fills t->steps; by one block alone,
+ * or as far as it can be told where execution goes. */
+void jit_plan_block(struct trans *t);
+void jit_plan_path(struct trans *t);
+
+/* plan.c: which accesses of the path share a look-up. Fills t->plan and t->groups from t->in. */
 void jit_plan_accesses(struct trans *t);
 /* What in does with memory. False: nothing that the translator does inline. */
 bool jit_access_of(const struct insn *in, struct access *access);
@@ -200,14 +224,22 @@ bool jit_access_of(const struct insn *in, struct access *access);
 void jit_plan_fusions(struct trans *t);
 void emit_fusion(struct trans *t, const struct insn *in, const struct fusion *f);
 
-/* translate.c: a site missed often. Called from translated code. */
+/* translate.c: a site missed often; a block is so hot that a path shall be made of it. Called from
+ * translated code. */
 void jit_note_misses(struct hart *h, const struct site_note *note, int64_t left);
+void jit_make_path(struct hart *h, struct block *b, int64_t left);
+
+/* A site of the harts: given away in turn. */
+static inline unsigned jit_site(struct jit *jit)
+{
+    return jit->sites++ % HART_SITES;
+}
 
 /* thunks.c: write the shared code at the start of the buffer. */
 void jit_make_thunks(struct jit *jit, struct asm_ *a);
 
 /* How an instruction is translated. in: taken apart; op: in its block. */
-typedef void (*emit_fn)(struct trans *t, const struct op *op, const struct insn *in);
+typedef void (*emit_fn)(struct trans *t, const struct insn *in);
 /* By in->base; NULL: by fallback. */
 extern const emit_fn jit_emit_int[INSN_COUNT];
 extern const emit_fn jit_emit_mem[INSN_COUNT];
@@ -216,9 +248,9 @@ extern const emit_fn jit_emit_fp[INSN_COUNT];
 extern const emit_fn jit_emit_csr[INSN_COUNT]; /* where jit_csr_is_inline */
 bool jit_csr_is_inline(const struct isa *isa, const struct insn *in);
 
-/* A slow way for op, to which the caller adds jumps (stub_from), and which comes back to where
+/* A slow way for the step, to which the caller adds jumps (stub_from), and which comes back to where
  * stub_resume says. */
-struct stub *stub_new(struct trans *t, const struct op *op);
+struct stub *stub_new(struct trans *t);
 void stub_from(struct stub *s, fixup from);
 void stub_resume(struct trans *t, struct stub *s);
 /* What branches out of the middle of the block go to. */
@@ -229,8 +261,8 @@ void emit_ways_out(struct trans *t);
 void *data_alloc(struct trans *t, size_t size);
 /* reg = address of the constant, where it is executed */
 void lea_data(struct trans *t, unsigned reg, const void *data);
-/* Execute op by the interpreter's function, here. */
-void emit_fallback(struct trans *t, const struct op *op);
+/* Execute the step by the interpreter's function, here. */
+void emit_fallback(struct trans *t);
 /* Compare guest registers, for a condition code. */
 void emit_compare(struct trans *t, unsigned rs1, unsigned rs2);
 /* To s where the flag of the hart, fp_on (FP_ON) or fp_dirty (FP_DIRTY), is false. What s then does
@@ -242,6 +274,17 @@ void emit_goto(struct trans *t, int64_t off);
 void jit_exec_entry(struct asm_ *a);
 /* Go on at the address in rax, even. */
 void jit_goto_rax(struct asm_ *a, const struct thunks *thunks);
+
+static inline const struct step *step_of(const struct trans *t)
+{
+    return &t->steps[t->at];
+}
+
+/* Offset of the step's instruction in the page. */
+static inline int32_t page_offset(const struct trans *t)
+{
+    return step_of(t)->block->off + step_of(t)->op->off;
+}
 
 /* --- guest registers --- */
 

@@ -8,7 +8,7 @@
 #include "jit/jit_internal.h"
 
 #define EMIT(name)                                                                                 \
-    static void emit_##name(struct trans *t, const struct op *op, const struct insn *in)
+    static void emit_##name(struct trans *t, const struct insn *in)
 
 static void exit_to(struct trans *t, uint32_t off, enum native_exit cause)
 {
@@ -23,7 +23,7 @@ static void goto_by_table(struct trans *t, uint32_t off)
     struct asm_ *a = &t->a;
     fixup none;
 
-    mov_ri(a, RCX, (uint64_t)(uintptr_t)&t->block->page->blocks[off / 2]);
+    mov_ri(a, RCX, (uint64_t)(uintptr_t)&t->head->page->blocks[off / 2]);
     mov_rm(a, RCX, RCX, 0);
     op_rr(a, W, 0x85, RCX, RCX);
     none = jcc(a, CC_E);
@@ -45,7 +45,7 @@ static fixup jump_unlinked(struct trans *t, int cc, uint32_t off)
     align(a, 4, cc == NO_CC ? 1 : 2);
     f = cc == NO_CC ? jmp(a) : jcc(a, (enum cond)cc);
     if (u) {
-        *u = (struct unlinked){t->unlinked, t->block->page, off, f};
+        *u = (struct unlinked){t->unlinked, t->head->page, off, f};
         t->unlinked = u;
     }
     return f;
@@ -55,10 +55,10 @@ static fixup jump_unlinked(struct trans *t, int cc, uint32_t off)
 static void goto_in_page(struct trans *t, int cc, uint32_t off)
 {
     struct asm_ *a = &t->a;
-    const struct block *to = __atomic_load_n(&t->block->page->blocks[off / 2], __ATOMIC_ACQUIRE);
+    const struct block *to = __atomic_load_n(&t->head->page->blocks[off / 2], __ATOMIC_ACQUIRE);
     const uint8_t *native = NULL;
 
-    if (to == t->block)
+    if (to == t->head)
         native = t->entry;
     else if (to && __atomic_load_n(&to->native, __ATOMIC_ACQUIRE) != t->jit->thunks.cold)
         native = __atomic_load_n(&to->native, __ATOMIC_ACQUIRE);
@@ -124,23 +124,25 @@ void emit_goto(struct trans *t, int64_t off)
     jit_goto_rax(&t->a, &t->jit->thunks);
 }
 
-/* A block runs on behind a branch that is not taken. Taken, one at the end goes on right here; one
- * in the middle goes aside, where what was charged behind it is given back. */
-static void branch(struct trans *t, const struct op *op, const struct insn *in, enum cond cc)
+/* The path's last branch, where it is taken, goes on right here. One in the middle goes aside where it
+ * leaves the path, and what was charged behind it is given back. */
+static void branch(struct trans *t, const struct insn *in, enum cond cc)
 {
-    int64_t to = (int64_t)t->block->off + op->off + in->imm;
+    const struct step *step = step_of(t);
+    int32_t to = page_offset(t) + in->imm, behind = page_offset(t) + in->len;
 
     emit_compare(t, in->rs1, in->rs2);
-    if (op->rest == 1 && is_in_page(to)) {
+    if (t->at + 1 < t->n) {
+        t->asides[t->asides_n++] = (struct aside){.from = jcc(&t->a, step->taken ? cc ^ 1 : cc),
+                                                  .give_back = step->op->rest - 1 + step->later,
+                                                  .to = step->taken ? behind : to};
+    } else if (is_in_page(to)) {
         goto_in_page(t, (int)cc, (uint32_t)to);
-    } else if (op->rest == 1) {
+    } else {
         fixup over = jcc(&t->a, cc ^ 1);
         emit_goto(t, to);
         patch_here(&t->a, over);
         t->done = false;
-    } else {
-        t->asides[t->asides_n++] =
-            (struct aside){.from = jcc(&t->a, cc), .give_back = op->rest - 1, .to = to};
     }
 }
 
@@ -157,7 +159,7 @@ void emit_asides(struct trans *t)
 #define BRANCH(name, cc)                                                                           \
     EMIT(name)                                                                                     \
     {                                                                                              \
-        branch(t, op, in, cc);                                                                     \
+        branch(t, in, cc);                                                                     \
     }
 BRANCH(beq, CC_E)
 BRANCH(bne, CC_NE)
@@ -166,22 +168,23 @@ BRANCH(bge, CC_GE)
 BRANCH(bltu, CC_B)
 BRANCH(bgeu, CC_AE)
 
-/* rd = address behind op */
-static void link(struct trans *t, const struct op *op, unsigned rd)
+/* rd = address behind the step */
+static void link(struct trans *t, unsigned rd)
 {
     unsigned d = define(rd, RCX);
 
     if (!rd)
         return;
     mov_rm(&t->a, d, RBP, HART(vpage));
-    alu_ri(&t->a, W, ALU_ADD, d, t->block->off + op->off + op->len);
+    alu_ri(&t->a, W, ALU_ADD, d, page_offset(t) + step_of(t)->op->len);
     defined(t, rd, d);
 }
 
 EMIT(jal)
 {
-    link(t, op, in->rd);
-    emit_goto(t, (int64_t)t->block->off + op->off + in->imm);
+    link(t, in->rd);
+    if (!step_of(t)->on)
+        emit_goto(t, (int64_t)page_offset(t) + in->imm);
 }
 
 /* To the address in rax where it is in the page, as the targets of a switch are, by the page's
@@ -195,7 +198,7 @@ static void goto_rax_in_page(struct trans *t)
     alu_rm(a, W, ALU_SUB, RDX, RBP, HART(vpage));
     alu_ri(a, W, ALU_CMP, RDX, PAGE_SIZE);
     outside = jcc(a, CC_AE);
-    mov_ri(a, RCX, (uint64_t)(uintptr_t)t->block->page->blocks);
+    mov_ri(a, RCX, (uint64_t)(uintptr_t)t->head->page->blocks);
     op_rx(a, W, 0x8b, RCX, RCX, RDX, 2, 0); /* mov rcx, [rcx + rdx * 4] */
     op_rr(a, W, 0x85, RCX, RCX);
     none = jcc(a, CC_E);
@@ -214,12 +217,14 @@ static bool is_return(const struct insn *in)
 
 EMIT(jalr)
 {
+    if (step_of(t)->on) /* a return, to where the path goes on */
+        return;
     load_reg(t, RAX, in->rs1);
     if (in->imm)
         alu_ri(&t->a, W, ALU_ADD, RAX, in->imm);
     if (in->imm & 1 || in->rs1)
         alu_ri(&t->a, W, ALU_AND, RAX, -2);
-    link(t, op, in->rd);
+    link(t, in->rd);
     if (in->rd == 0 && !is_return(in))
         goto_rax_in_page(t);
     jit_goto_rax(&t->a, &t->jit->thunks);

@@ -17,7 +17,7 @@
 #include "jit/jit_internal.h"
 
 #define EMIT(name)                                                                                 \
-    static void emit_##name(struct trans *t, const struct op *op, const struct insn *in)
+    static void emit_##name(struct trans *t, const struct insn *in)
 
 enum { TLB_SCALE = PAGE_SHIFT - 4 };
 _Static_assert(sizeof(struct tlb_entry) == 16, "the index is the page number times 16");
@@ -40,9 +40,10 @@ static int32_t site_entry(const struct access *x)
     return HART(sites) + (int32_t)(x->site * sizeof(struct hart_site));
 }
 
-static unsigned index_of(const struct trans *t, const struct op *op)
+/* Of the step in its block. */
+static unsigned index_of(const struct trans *t)
 {
-    return (unsigned)(op - t->block->ops);
+    return (unsigned)(step_of(t)->op - step_of(t)->block->ops);
 }
 
 /* dst = base register + offset */
@@ -130,7 +131,7 @@ static void look_up(struct trans *t, struct stub *s, const struct access *x)
  * less. */
 static bool is_stepped(const struct trans *t, unsigned base)
 {
-    for (unsigned i = 0; i < t->block->n; i++)
+    for (unsigned i = 0; i < t->n; i++)
         if (t->in[i].base == INSN_addi && t->in[i].rd == base && t->in[i].rs1 == base)
             return true;
     return false;
@@ -157,8 +158,11 @@ static void emit_miss(struct trans *t, struct stub *s)
     patch(a, jcc(a, CC_AE), s->hit);
     if (!note)
         return;
-    *note = (struct site_note){t->block, index_of(t, s->op), s->access.site,
-                               is_stepped(t, s->access.base)};
+    *note = (struct site_note){.head = t->head,
+                               .block = step_of(t)->block,
+                               .op = index_of(t),
+                               .site = s->access.site,
+                               .stepped = is_stepped(t, s->access.base)};
     lea_data(t, RAX, note);
     patch(a, call(a), t->jit->thunks.note);
     patch(a, jmp(a), s->begin);
@@ -182,8 +186,11 @@ static void emit_group_again(struct trans *t, struct stub *s)
     patch_here(a, none);
     if (split)
         patch_here(a, split);
-    mov_ri(a, RAX, (uint64_t)(uintptr_t)(s->op + 1));
-    mov_ri(a, RCX, t->block->off);
+    if (step_of(t)->later)
+        alu_ri(a, W, ALU_ADD, LEFT, step_of(t)->later);
+    mov_ri(a, RDX, (uint64_t)(uintptr_t)t->head);
+    mov_ri(a, RAX, (uint64_t)(uintptr_t)(step_of(t)->op + 1));
+    mov_ri(a, RCX, step_of(t)->block->off);
     patch(a, jmp(a), t->jit->thunks.interpret);
 }
 
@@ -197,7 +204,7 @@ static void emit_access_stub(struct trans *t, struct stub *s)
         patch_here(a, s->from[k]);
     if (s->split)
         patch_here(a, s->split);
-    emit_fallback(t, s->op);
+    emit_fallback(t);
     if (group)
         emit_group_again(t, s);
     else
@@ -220,34 +227,32 @@ static void op_place(struct trans *t, unsigned flags, unsigned opcode, unsigned 
         op_rx(&t->a, flags, opcode, reg, p->base, p->index, 0, p->offset);
 }
 
-static bool is_scattered(const struct trans *t, const struct op *op)
+static bool is_scattered(const struct trans *t)
 {
-    return __atomic_load_n(&t->block->scattered, __ATOMIC_RELAXED) & BIT(index_of(t, op));
+    return __atomic_load_n(&step_of(t)->block->scattered, __ATOMIC_RELAXED) & BIT(index_of(t));
 }
 
-static void give_site(struct trans *t, const struct op *op, struct access *x)
+static void give_site(struct trans *t, struct access *x)
 {
-    x->predicted = !is_scattered(t, op);
-    x->site = t->jit->sites++ % HART_SITES;
+    x->predicted = !is_scattered(t);
+    x->site = jit_site(t->jit);
 }
 
-/* Look x, the access of op, up. rdx is free then; so is rax, or rcx, that p does not name. */
-static struct place look_up_single(struct trans *t, struct stub *s, const struct op *op,
-                                   struct access *x)
+/* Look x up, the access of the step. rdx is free then; so is rax, or rcx, that p does not name. */
+static struct place look_up_single(struct trans *t, struct stub *s, struct access *x)
 {
     unsigned base;
 
-    give_site(t, op, x);
+    give_site(t, x);
     look_up(t, s, x);
     base = use(t, x->base, RAX);
     return (struct place){base, RCX, x->low};
 }
 
-/* The place of op's datum, alone or in a group. rdx is free then. */
-static struct place access_place(struct trans *t, struct stub *s, const struct op *op,
-                                 const struct insn *in)
+/* The place of the step's datum, alone or in a group. rdx is free then. */
+static struct place access_place(struct trans *t, struct stub *s, const struct insn *in)
 {
-    const struct plan *plan = &t->plan[index_of(t, op)];
+    const struct plan *plan = &t->plan[t->at];
     struct access x;
 
     if (plan->member != NO_GROUP) {
@@ -255,25 +260,25 @@ static struct place access_place(struct trans *t, struct stub *s, const struct o
             mov_rm(&t->a, RAX, RSP, plan->member * 8);
         /* A slow way that the datum's own tests lead to (FS) comes back with rax lost. */
         t->held = s->from_n ? NO_GROUP : plan->member;
-        return (struct place){RAX, NO_INDEX, in->imm};
+        return (struct place){RAX, NO_INDEX, plan->offset};
     }
     if (plan->leads != NO_GROUP) {
         x = t->groups[plan->leads];
-        give_site(t, op, &x);
+        give_site(t, &x);
         look_up(t, s, &x);
         t->held = plan->leads;
-        return (struct place){RAX, NO_INDEX, in->imm};
+        return (struct place){RAX, NO_INDEX, plan->offset};
     }
     jit_access_of(in, &x);
-    return look_up_single(t, s, op, &x);
+    return look_up_single(t, s, &x);
 }
 
 /* rd, or nothing where it is x0, = the datum, by the opcode of the extending move. */
-static void load(struct trans *t, const struct op *op, const struct insn *in, unsigned flags,
+static void load(struct trans *t, const struct insn *in, unsigned flags,
                  unsigned opcode)
 {
-    struct stub *s = stub_new(t, op);
-    struct place p = access_place(t, s, op, in);
+    struct stub *s = stub_new(t);
+    struct place p = access_place(t, s, in);
     unsigned d = in->rd ? define(in->rd, RDX) : RDX;
 
     op_place(t, flags, opcode, d, &p);
@@ -285,7 +290,7 @@ static void load(struct trans *t, const struct op *op, const struct insn *in, un
 #define LOAD(name, flags, opcode)                                                                  \
     EMIT(name)                                                                                     \
     {                                                                                              \
-        load(t, op, in, flags, opcode);                                                            \
+        load(t, in, flags, opcode);                                                            \
     }
 LOAD(lb, W, 0x0fbe)
 LOAD(lh, W, 0x0fbf)
@@ -295,11 +300,11 @@ LOAD(lbu, 0, 0x0fb6)
 LOAD(lhu, 0, 0x0fb7)
 LOAD(lwu, 0, 0x8b)
 
-static void store(struct trans *t, const struct op *op, const struct insn *in, unsigned prefix,
+static void store(struct trans *t, const struct insn *in, unsigned prefix,
                   unsigned flags, unsigned opcode)
 {
-    struct stub *s = stub_new(t, op);
-    struct place p = access_place(t, s, op, in);
+    struct stub *s = stub_new(t);
+    struct place p = access_place(t, s, in);
     unsigned src = use(t, in->rs2, RDX);
 
     if (prefix)
@@ -311,7 +316,7 @@ static void store(struct trans *t, const struct op *op, const struct insn *in, u
 #define STORE(name, prefix, flags, opcode)                                                         \
     EMIT(name)                                                                                     \
     {                                                                                              \
-        store(t, op, in, prefix, flags, opcode);                                                   \
+        store(t, in, prefix, flags, opcode);                                                   \
     }
 STORE(sb, 0, BYTE_REGS, 0x88)
 STORE(sh, 0x66, 0, 0x89)
@@ -321,13 +326,13 @@ STORE(sd, 0, W, 0x89)
 /* --- FP loads and stores: as integers; FS must be Dirty already for what changes f registers ---
  */
 
-static void fp_load(struct trans *t, const struct op *op, const struct insn *in, unsigned flags)
+static void fp_load(struct trans *t, const struct insn *in, unsigned flags)
 {
-    struct stub *s = stub_new(t, op);
+    struct stub *s = stub_new(t);
     struct place p;
 
     fp_guard_flag(t, s, FP_DIRTY);
-    p = access_place(t, s, op, in);
+    p = access_place(t, s, in);
     op_place(t, flags, 0x8b, RDX, &p);
     mov_mr(&t->a, RBP, FREG(in->rd), RDX);
     if (!(flags & W)) { /* NaN boxing */
@@ -339,21 +344,21 @@ static void fp_load(struct trans *t, const struct op *op, const struct insn *in,
 
 EMIT(fld)
 {
-    fp_load(t, op, in, W);
+    fp_load(t, in, W);
 }
 
 EMIT(flw)
 {
-    fp_load(t, op, in, 0);
+    fp_load(t, in, 0);
 }
 
-static void fp_store(struct trans *t, const struct op *op, const struct insn *in, unsigned flags)
+static void fp_store(struct trans *t, const struct insn *in, unsigned flags)
 {
-    struct stub *s = stub_new(t, op);
+    struct stub *s = stub_new(t);
     struct place p;
 
     fp_guard_flag(t, s, FP_ON);
-    p = access_place(t, s, op, in);
+    p = access_place(t, s, in);
     mov_rm(&t->a, RDX, RBP, FREG(in->rs2));
     op_place(t, flags, 0x89, RDX, &p);
     stub_resume(t, s);
@@ -361,12 +366,12 @@ static void fp_store(struct trans *t, const struct op *op, const struct insn *in
 
 EMIT(fsd)
 {
-    fp_store(t, op, in, W);
+    fp_store(t, in, W);
 }
 
 EMIT(fsw)
 {
-    fp_store(t, op, in, 0);
+    fp_store(t, in, 0);
 }
 
 /* --- A, Zacas: the host's own, on the address in rcx; as hart/exec/atomic.c --- */
@@ -374,12 +379,12 @@ EMIT(fsw)
 enum { LOCK = 0xf0, OP_XCHG = 0x87, OP_XADD = 0x0fc1, OP_CMPXCHG = 0x0fb1, OP_SETNE = 0x0f95 };
 
 /* rcx = host address of the datum; rax and rdx are free. */
-static struct stub *atomic_datum(struct trans *t, const struct op *op, const struct insn *in,
+static struct stub *atomic_datum(struct trans *t, const struct insn *in,
                                  unsigned size, bool store)
 {
-    struct stub *s = stub_new(t, op);
+    struct stub *s = stub_new(t);
     struct access x = {.base = in->rs1, .size = (uint8_t)size, .store = store, .group = NO_GROUP};
-    struct place p = look_up_single(t, s, op, &x);
+    struct place p = look_up_single(t, s, &x);
 
     op_rx(&t->a, W, 0x8d, RCX, p.base, p.index, 0, 0); /* lea */
     return s;
@@ -402,10 +407,10 @@ static void locked(struct trans *t, unsigned width, unsigned opcode, unsigned re
 }
 
 /* amoswap, amoadd: opcode exchanges, or adds and exchanges. */
-static void amo_exchange(struct trans *t, const struct op *op, const struct insn *in, unsigned size,
+static void amo_exchange(struct trans *t, const struct insn *in, unsigned size,
                          unsigned opcode)
 {
-    struct stub *s = atomic_datum(t, op, in, size, true);
+    struct stub *s = atomic_datum(t, in, size, true);
 
     load_reg(t, RDX, in->rs2);
     locked(t, size == 8 ? W : 0, opcode, RDX);
@@ -414,12 +419,12 @@ static void amo_exchange(struct trans *t, const struct op *op, const struct insn
 }
 
 /* amoand, amoor, amoxor: one instruction where nobody asks for what was there. */
-static void amo_logic(struct trans *t, const struct op *op, const struct insn *in, unsigned size,
+static void amo_logic(struct trans *t, const struct insn *in, unsigned size,
                       enum alu alu)
 {
     struct asm_ *a = &t->a;
     unsigned width = size == 8 ? W : 0;
-    struct stub *s = atomic_datum(t, op, in, size, true);
+    struct stub *s = atomic_datum(t, in, size, true);
 
     if (!in->rd) {
         locked(t, width, alu << 3 | 1, use(t, in->rs2, RDX));
@@ -437,11 +442,11 @@ static void amo_logic(struct trans *t, const struct op *op, const struct insn *i
     stub_resume(t, s);
 }
 
-static void load_reserved(struct trans *t, const struct op *op, const struct insn *in,
+static void load_reserved(struct trans *t, const struct insn *in,
                           unsigned size)
 {
     struct asm_ *a = &t->a;
-    struct stub *s = atomic_datum(t, op, in, size, false);
+    struct stub *s = atomic_datum(t, in, size, false);
 
     op_rm(a, size == 8 ? W : 0, 0x8b, RDX, RCX, 0);
     mov_mr(a, RBP, HART(reserved), RCX);
@@ -452,11 +457,11 @@ static void load_reserved(struct trans *t, const struct op *op, const struct ins
     stub_resume(t, s);
 }
 
-static void store_conditional(struct trans *t, const struct op *op, const struct insn *in,
+static void store_conditional(struct trans *t, const struct insn *in,
                               unsigned size)
 {
     struct asm_ *a = &t->a;
-    struct stub *s = atomic_datum(t, op, in, size, true);
+    struct stub *s = atomic_datum(t, in, size, true);
     fixup other_place, other_size;
 
     op_rm(a, W, ALU_CMP << 3 | 3, RCX, RBP, HART(reserved));
@@ -477,10 +482,10 @@ static void store_conditional(struct trans *t, const struct op *op, const struct
     stub_resume(t, s);
 }
 
-static void compare_and_swap(struct trans *t, const struct op *op, const struct insn *in,
+static void compare_and_swap(struct trans *t, const struct insn *in,
                              unsigned size)
 {
-    struct stub *s = atomic_datum(t, op, in, size, true);
+    struct stub *s = atomic_datum(t, in, size, true);
 
     load_reg(t, RAX, in->rd);
     load_reg(t, RDX, in->rs2);
@@ -492,7 +497,7 @@ static void compare_and_swap(struct trans *t, const struct op *op, const struct 
 #define ATOMIC(name, size, emit, ...)                                                              \
     EMIT(name)                                                                                     \
     {                                                                                              \
-        emit(t, op, in, size, ##__VA_ARGS__);                                                      \
+        emit(t, in, size, ##__VA_ARGS__);                                                      \
     }
 ATOMIC(amoswap_w, 4, amo_exchange, OP_XCHG)
 ATOMIC(amoswap_d, 8, amo_exchange, OP_XCHG)

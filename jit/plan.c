@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Which memory accesses of a block share one look-up.
+ * Which memory accesses of a path share one look-up.
  *
- * Accesses by one base register that nothing writes in between mostly lie in one page: a function
- * saves its registers, reads the fields of a structure, changes one. The first of three or more, or
+ * Accesses by one base mostly lie in one page: a function saves its registers, reads the fields of a
+ * structure, changes one, a loop steps along an array. One base is a register that nothing writes in
+ * between, or to which numbers are added, or another one that is the same but for a number. The first
+ * of three or more accesses, or
  * of two if one check of the alignment shows that they cannot lie in two pages, becomes the leader of
  * a group: it looks the page up, for stores if there is one among them, sees that the others' data lie
  * in it too and are aligned, and puts the host address of the base aside; the others then are one
- * host instruction each. What was looked up holds to the end of the block, since whatever takes a
+ * host instruction each. What was looked up holds to the end of the path, since whatever takes a
  * translation away ends it. Where the group is not in one page the interpreter does the rest of the
  * block, and if that is often so the leader's bit in block.apart makes all of them single ones.
  */
@@ -46,12 +48,29 @@ static bool writes_x(const struct insn *in)
            format == FMT_FTOI || format == FMT_FTOX;
 }
 
+/* What a register holds, as far as accesses need to know: a value that nobody looks into, and a number
+ * that was added to it since. */
+struct value {
+    uint8_t root; /* index in planner.open */
+    int32_t offset;
+};
+
 /* A group that may still grow. */
 struct open_group {
-    int leader; /* op; NO_GROUP: none */
+    int leader; /* step; NO_GROUP: none */
     int members;
-    int last; /* op */
+    int32_t at; /* offset of the leader's base from the root */
     struct access access;
+};
+
+enum { ROOTS_MAX = 32 + PATH_MAX };
+struct planner {
+    struct trans *t;
+    struct value x[32];
+    struct open_group open[ROOTS_MAX]; /* by root */
+    unsigned roots;
+    int8_t root_of[PATH_MAX]; /* of the step's access, if it may be in a group; else NO_GROUP */
+    unsigned groups;
 };
 
 static int32_t align_down(int32_t offset, unsigned size)
@@ -60,7 +79,7 @@ static int32_t align_down(int32_t offset, unsigned size)
 }
 
 /* Take access in, where the base's alignment to the largest datum makes it aligned, too. */
-static bool join(struct open_group *g, const struct access *access, int op)
+static bool join(struct open_group *g, const struct access *access)
 {
     int32_t low = access->low < g->access.low ? access->low : g->access.low;
     int32_t high = access->high > g->access.high ? access->high : g->access.high;
@@ -73,15 +92,7 @@ static bool join(struct open_group *g, const struct access *access, int op)
     if (access->size > g->access.size)
         g->access.size = access->size;
     g->members++;
-    g->last = op;
     return true;
-}
-
-static void start(struct open_group *g, const struct access *access, int op)
-{
-    *g = (struct open_group){.leader = op, .members = 1, .last = op, .access = *access};
-    if (access->low % access->size)
-        g->leader = NO_GROUP;
 }
 
 /* Have the alignment checked that puts all of the group into one page, if one may expect it. */
@@ -95,61 +106,100 @@ static void align_group(struct access *x)
     x->low = align_down(x->low, x->size);
 }
 
-/* Note the group down, if it is worth it: who leads it, and who its members are. */
-static void close_group(struct trans *t, struct open_group *g, const bool *accesses, unsigned *n)
+/* Note the group of the root down, if it is worth it: who leads it, and who its members are, as far as
+ * step end. */
+static void close_group(struct planner *p, unsigned root, unsigned end)
 {
-    if (g->leader != NO_GROUP && *n < FRAME_SLOTS) {
-        struct access *to = &t->groups[*n];
+    struct open_group *g = &p->open[root];
+    struct trans *t = p->t;
+    int8_t slot = (int8_t)p->groups;
+
+    if (g->leader != NO_GROUP && p->groups < FRAME_SLOTS) {
+        struct access *to = &t->groups[slot];
 
         *to = g->access;
         align_group(to);
         if (g->members >= GROUP_MIN - to->compact) {
-            to->group = (int8_t)*n;
-            t->plan[g->leader].leads = (int8_t)*n;
-            for (int i = g->leader + 1; i <= g->last; i++)
-                if (accesses[i] && t->in[i].rs1 == g->access.base)
-                    t->plan[i].member = (int8_t)*n;
-            ++*n;
+            to->group = slot;
+            t->plan[g->leader].leads = slot;
+            for (unsigned i = (unsigned)g->leader + 1; i < end; i++)
+                if (p->root_of[i] == (int)root)
+                    t->plan[i].member = slot;
+            p->groups++;
         }
     }
     g->leader = NO_GROUP;
 }
 
-static void close_all(struct trans *t, struct open_group open[32], const bool *accesses,
-                      unsigned *n)
+static void close_all(struct planner *p, unsigned end)
 {
-    for (unsigned base = 0; base < 32; base++)
-        close_group(t, &open[base], accesses, n);
+    for (unsigned root = 0; root < p->roots; root++)
+        close_group(p, root, end);
+}
+
+static bool may_lead(const struct step *step, const struct insn *in)
+{
+    bool overwrites = in->rd == in->rs1 && writes_x(in); /* it could not be looked up again */
+
+    return !overwrites && in->imm % (access_of[in->base] & SIZE) == 0 &&
+           !(__atomic_load_n(&step->block->apart, __ATOMIC_RELAXED) &
+             BIT(step->op - step->block->ops));
+}
+
+/* The step's access: of the group that its root has, or the first of another one. */
+static void plan_access(struct planner *p, unsigned i, struct access *access)
+{
+    struct trans *t = p->t;
+    const struct value *base = &p->x[access->base];
+    struct open_group *g = &p->open[base->root];
+
+    access->low = access->high = t->in[i].imm + base->offset - g->at;
+    if (!join(g, access)) {
+        close_group(p, base->root, i);
+        access->low = access->high = t->in[i].imm;
+        if (may_lead(&t->steps[i], &t->in[i]))
+            *g = (struct open_group){
+                .leader = (int)i, .members = 1, .at = base->offset, .access = *access};
+    }
+    p->root_of[i] = (int8_t)base->root;
+    t->plan[i].offset = access->low;
+}
+
+/* What the step leaves in its destination. */
+static void set_value(struct planner *p, const struct insn *in)
+{
+    bool copies = in->base == INSN_add && in->rs1 == 0; /* as c.mv is */
+    unsigned source = copies ? in->rs2 : in->rs1;
+
+    if (in->rd == 0 || !writes_x(in))
+        return;
+    if ((in->base == INSN_addi || copies) && source) {
+        p->x[in->rd] = p->x[source];
+        p->x[in->rd].offset += copies ? 0 : in->imm;
+    } else {
+        p->x[in->rd] = (struct value){.root = (uint8_t)p->roots++};
+    }
 }
 
 void jit_plan_accesses(struct trans *t)
 {
-    struct open_group open[32];
-    bool accesses[BLOCK_MAX] = {0};
-    unsigned n = 0;
-    uint64_t apart = __atomic_load_n(&t->block->apart, __ATOMIC_RELAXED);
+    struct planner p = {.t = t, .roots = 32};
 
+    for (unsigned root = 0; root < ROOTS_MAX; root++)
+        p.open[root].leader = NO_GROUP;
     for (unsigned r = 0; r < 32; r++)
-        open[r].leader = NO_GROUP;
-    for (unsigned i = 0; i < t->block->n; i++) {
+        p.x[r].root = (uint8_t)r;
+    for (unsigned i = 0; i < t->n; i++) {
         const struct insn *in = &t->in[i];
         struct access access;
 
-        t->plan[i] = (struct plan){NO_GROUP, NO_GROUP};
-        if (jit_access_of(in, &access) && access.base) {
-            struct open_group *g = &open[access.base];
-
-            accesses[i] = true;
-            if (!join(g, &access, (int)i)) {
-                close_group(t, g, accesses, &n);
-                if (!(apart & BIT(i)))
-                    start(g, &access, (int)i);
-            }
-        }
+        t->plan[i] = (struct plan){.member = NO_GROUP, .leads = NO_GROUP};
+        p.root_of[i] = NO_GROUP;
+        if (jit_access_of(in, &access) && access.base)
+            plan_access(&p, i, &access);
         if (in->class == CLASS_SYSTEM)
-            close_all(t, open, accesses, &n);
-        else if (in->rd && writes_x(in))
-            close_group(t, &open[in->rd], accesses, &n);
+            close_all(&p, i);
+        set_value(&p, in);
     }
-    close_all(t, open, accesses, &n);
+    close_all(&p, t->n);
 }

@@ -141,9 +141,6 @@ static void make_spent(struct asm_ *a, struct thunks *th)
     op_rr(a, 0, 0xff, 4, RAX); /* jmp rax */
 }
 
-/* More than a block gives back when it is left early: left stays negative until it is left. */
-enum { LEFT_ASIDE = 1 << 20 };
-
 /* Behind an op that ended the block, by an exception or a return from one: go on at hart.pc, where
  * hart_run would. */
 static void make_go_on(struct asm_ *a, const struct thunks *th, const uint8_t *leave)
@@ -167,15 +164,19 @@ static void make_go_on(struct asm_ *a, const struct thunks *th, const uint8_t *l
     patch(a, jmp(a), leave);
 }
 
-/* Called with rax: struct op, ecx: the block's offset. Returns to the caller after the op, or
- * does not where it ended the block. Where an event came up, left is put aside, so that the next block's
- * charge fails and it leaves there: just where the interpreter would look. */
-static void make_fallback(struct asm_ *a, struct thunks *th, const uint8_t *leave)
+/* Called with rax: struct fallback_op, ecx: the block's offset, edx: what was charged for blocks behind
+ * it, which the op must not see. Returns to the caller after the op, or does not where it ended the
+ * block. Where an event came up the interpreter does the rest of the block, behind which it looks at
+ * events. */
+static void make_fallback(struct asm_ *a, struct thunks *th, const uint8_t *leave,
+                          const uint8_t *leave_with_op)
 {
-    fixup trapped, quiet;
+    fixup trapped, event;
 
     th->fallback = asm_here(a);
-    alu_ri(a, W, ALU_SUB, RSP, 8);
+    push(a, RAX);
+    mov_mr(a, RBP, HART(later), RDX);
+    alu_rr(a, W, ALU_ADD, LEFT, RDX);
     save_mapped(a);
     save_left(a);
     alu_rm(a, W, ALU_ADD, RCX, RBP, HART(vpage));
@@ -185,16 +186,19 @@ static void make_fallback(struct asm_ *a, struct thunks *th, const uint8_t *leav
     op_rm(a, 0, 0xff, 2, RSI, offsetof(struct op, fn)); /* call [rsi + fn] */
     op_rr(a, W, 0x85, RAX, RAX);
     trapped = jcc(a, CC_E);
+    alu_mi(a, 0, ALU_CMP, RBP, HART(wait_event), 0);
+    event = jcc(a, CC_NE);
     load_mapped(a);
     load_left(a);
-    alu_mi(a, 0, ALU_CMP, RBP, HART(wait_event), 0);
-    quiet = jcc(a, CC_E);
-    alu_ri(a, W, ALU_ADD, LEFT, LEFT_ASIDE);
-    alu_mr(a, W, ALU_ADD, RBP, HART(left_aside), LEFT);
-    mov_ri(a, LEFT, (uint64_t) - (int64_t)LEFT_ASIDE);
-    patch_here(a, quiet);
+    alu_rm(a, W, ALU_SUB, LEFT, RBP, HART(later));
     alu_ri(a, W, ALU_ADD, RSP, 8);
     ret(a);
+    patch_here(a, event);
+    pop(a, RCX);
+    alu_ri(a, W, ALU_ADD, RSP, 8);
+    mov_rm(a, RAX, RCX, offsetof(struct op, link));
+    count_exit(a, NATIVE_EXIT_EVENT);
+    patch(a, jmp(a), leave_with_op);
     patch_here(a, trapped);
     alu_ri(a, W, ALU_ADD, RSP, 16);
     make_go_on(a, th, leave);
@@ -204,6 +208,7 @@ static void make_interpret(struct asm_ *a, struct thunks *th, const uint8_t *lea
 {
     th->interpret = asm_here(a);
     count_exit(a, NATIVE_EXIT_SPLIT);
+    mov_mr(a, RBP, HART(split), RDX);
     alu_rm(a, W, ALU_ADD, RCX, RBP, HART(vpage));
     mov_mr(a, RBP, HART(pc), RCX);
     save_mapped(a);
@@ -211,20 +216,23 @@ static void make_interpret(struct asm_ *a, struct thunks *th, const uint8_t *lea
     patch(a, jmp(a), leave_with_op);
 }
 
-static void make_note(struct asm_ *a, struct thunks *th)
+/* Called: function(hart, rax, left) */
+static uint8_t *make_call(struct asm_ *a, uintptr_t function)
 {
-    th->note = asm_here(a);
+    uint8_t *here = asm_here(a);
+
     alu_ri(a, W, ALU_SUB, RSP, 8);
     save_mapped(a);
     lea(a, W, RDI, RBP, -(int32_t)offsetof(struct hart, x[16]));
     mov_rr(a, RSI, RAX);
     mov_rr(a, RDX, LEFT);
     alu_rm(a, W, ALU_ADD, RDX, RBP, HART(left_aside));
-    mov_ri(a, RAX, (uint64_t)(uintptr_t)jit_note_misses);
+    mov_ri(a, RAX, function);
     op_rr(a, 0, 0xff, 2, RAX); /* call rax */
     load_mapped(a);
     alu_ri(a, W, ALU_ADD, RSP, 8);
     ret(a);
+    return here;
 }
 
 void jit_make_thunks(struct jit *jit, struct asm_ *a)
@@ -236,7 +244,8 @@ void jit_make_thunks(struct jit *jit, struct asm_ *a)
     leave = make_leave(a, &leave_with_op);
     make_exits(a, &jit->thunks, leave);
     make_spent(a, &jit->thunks);
-    make_fallback(a, &jit->thunks, leave);
+    make_fallback(a, &jit->thunks, leave, leave_with_op);
     make_interpret(a, &jit->thunks, leave_with_op);
-    make_note(a, &jit->thunks);
+    jit->thunks.note = make_call(a, (uintptr_t)jit_note_misses);
+    jit->thunks.warm = make_call(a, (uintptr_t)jit_make_path);
 }

@@ -14,11 +14,11 @@
 
 /* --- Stubs and fallbacks --- */
 
-struct stub *stub_new(struct trans *t, const struct op *op)
+struct stub *stub_new(struct trans *t)
 {
     struct stub *s = &t->stubs[t->stubs_n++];
 
-    *s = (struct stub){.op = op};
+    *s = (struct stub){.at = t->at};
     return s;
 }
 
@@ -56,20 +56,24 @@ void lea_data(struct trans *t, unsigned reg, const void *data)
     lea_exec(&t->a, reg, (const uint8_t *)data + t->a.to_exec);
 }
 
-/* Call the fallback thunk on a copy of op. */
-void emit_fallback(struct trans *t, const struct op *op)
+/* Call the fallback thunk on a copy of the step's op. */
+void emit_fallback(struct trans *t)
 {
+    const struct step *step = step_of(t);
+    const struct block *b = step->block;
     struct fallback_op *copy = data_alloc(t, sizeof(*copy));
 
     if (!copy)
         return;
-    copy->op = *op;
-    if (op == t->block->ops)
-        copy->op.fn = code_straddles(t->block) ? t->block->page->straddle.fn : t->block->first;
+    copy->op = *step->op;
+    copy->op.link = (struct block *)(step->op + 1);
+    if (step->op == b->ops)
+        copy->op.fn = code_straddles(b) ? b->page->straddle.fn : b->first;
     copy->stop = stop;
 
     lea_data(t, RAX, copy);
-    mov_ri(&t->a, RCX, t->block->off);
+    mov_ri(&t->a, RCX, b->off);
+    mov_ri(&t->a, RDX, step->later);
     patch(&t->a, call(&t->a), t->jit->thunks.fallback);
 }
 
@@ -78,6 +82,7 @@ static void write_stubs(struct trans *t)
     for (unsigned i = 0; i < t->stubs_n; i++) {
         struct stub *s = &t->stubs[i];
 
+        t->at = s->at;
         if (s->emit) {
             s->emit(t, s);
             continue;
@@ -86,11 +91,14 @@ static void write_stubs(struct trans *t)
             continue;
         for (unsigned k = 0; k < s->from_n; k++)
             patch_here(&t->a, s->from[k]);
-        emit_fallback(t, s->op);
+        emit_fallback(t);
         patch(&t->a, jmp(&t->a), s->resume);
     }
 }
 
+/* What an execution adds to the count of a block that has no path, so that the 2^10th carries; the 4th
+ * where blocks are translated early. */
+enum { WARM_STEP = 1 << 22, WARM_STEP_SOON = 1 << 30 };
 enum { HOT_SHARE = 6 };    /* sixteenths of the buffer for hot code */
 enum { SYSTEM_SHARE = 4 }; /* one in so many instructions of a block may be a fallback of CLASS_SYSTEM */
 
@@ -110,35 +118,33 @@ static emit_fn emitter_of(const struct isa *isa, const struct insn *in)
 
 static void write_body(struct trans *t)
 {
-    const struct block *b = t->block;
-
-    for (unsigned i = 0; i < b->n; i++) {
-        const struct op *op = &b->ops[i];
-        const struct insn *in = &t->in[i];
+    for (t->at = 0; t->at < t->n; t->at++) {
+        const struct insn *in = &t->in[t->at];
         emit_fn emit = emitter_of(t->jit->isa, in);
 
-        if (t->plan[i].member == NO_GROUP)
+        if (t->plan[t->at].member == NO_GROUP)
             t->held = NO_GROUP;
-        if (t->dead[i])
+        if (t->dead[t->at])
             continue;
-        if (t->fusions[i].kind)
-            emit_fusion(t, in, &t->fusions[i]);
+        if (t->fusions[t->at].kind)
+            emit_fusion(t, in, &t->fusions[t->at]);
         else if (emit)
-            emit(t, op, in);
+            emit(t, in);
         else
-            emit_fallback(t, op);
+            emit_fallback(t);
         if (in->class == CLASS_SYSTEM)
             t->fp_known = 0;
         if (!emit && code_looks(in)) {
             /* The context may have changed: what follows is looked up in the one that is now. */
             mov_rm(&t->a, RAX, RBP, HART(vpage));
-            alu_ri(&t->a, W, ALU_ADD, RAX, (int32_t)(b->off + op->off + op->len));
+            alu_ri(&t->a, W, ALU_ADD, RAX, page_offset(t) + in->len);
             jit_goto_rax(&t->a, &t->jit->thunks);
             t->done = true;
         }
     }
+    t->at = t->n - 1;
     if (!t->done)
-        emit_goto(t, b->off + b->ops[b->n].off);
+        emit_goto(t, page_offset(t) + t->in[t->at].len);
 }
 
 /* A straddling block is executed only while the exec TLB has its second page as it was: as
@@ -152,7 +158,7 @@ static void check_straddle(struct trans *t, fixup f[2])
     jit_exec_entry(a);
     alu_rm(a, W, ALU_CMP, RAX, RCX, offsetof(struct tlb_bank, exec[0].tag));
     f[0] = jcc(a, CC_NE);
-    mov_ri(a, RAX, (uint64_t)(uintptr_t)t->block->page->straddle.next);
+    mov_ri(a, RAX, (uint64_t)(uintptr_t)t->head->page->straddle.next);
     alu_rm(a, W, ALU_CMP, RAX, RCX, offsetof(struct tlb_bank, exec[0].page));
     f[1] = jcc(a, CC_NE);
 }
@@ -170,32 +176,66 @@ static void turn(struct trans *t)
 /* Where the charge failed, or the second page has changed: give the charge back. */
 static void write_give_back(struct trans *t)
 {
-    alu_ri(&t->a, W, ALU_ADD, LEFT, t->block->n);
-    mov_ri(&t->a, RCX, t->block->off);
+    alu_ri(&t->a, W, ALU_ADD, LEFT, t->head->n);
+    mov_ri(&t->a, RCX, t->head->off);
 }
 
-static void write_block(struct trans *t)
+/* Count the executions, in a site; now and then jumps. */
+static fixup count_warmth(struct trans *t)
+{
+    int32_t count = HART(sites[0].misses) + (int32_t)(jit_site(t->jit) * sizeof(struct hart_site));
+
+    alu_mi(&t->a, 0, ALU_ADD, RBP, count, t->jit->warm_step);
+    return jcc(&t->a, CC_B);
+}
+
+/* What count_warmth jumps to. */
+static void write_warm(struct trans *t, fixup warm)
+{
+    patch_here(&t->a, warm);
+    mov_ri(&t->a, RAX, (uint64_t)(uintptr_t)t->head);
+    patch(&t->a, call(&t->a), t->jit->thunks.warm);
+    patch(&t->a, jmp(&t->a), t->body);
+}
+
+/* The charge of a path failed. The block's own may succeed. */
+static void write_retreat(struct trans *t)
 {
     struct asm_ *a = &t->a;
-    bool straddles = code_straddles(t->block);
-    fixup broke, moved[2] = {0};
+
+    alu_ri(a, W, ALU_ADD, LEFT, (int32_t)(t->n - t->head->n));
+    patch(a, jcc(a, CC_GE), t->head->body);
+}
+
+static void write_path(struct trans *t, bool path)
+{
+    struct asm_ *a = &t->a;
+    bool straddles = code_straddles(t->head);
+    fixup broke, moved[2] = {0}, warm = NULL;
 
     /* The first instruction is one that a jump to a newer translation can replace in one store
      * (divert). */
     align(a, 8, 0);
     t->entry = asm_here(a);
-    alu_ri32(a, W, ALU_SUB, LEFT, t->block->n);
+    alu_ri32(a, W, ALU_SUB, LEFT, t->n);
     broke = jcc(a, CC_L);
     if (straddles)
         check_straddle(t, moved);
+    else if (!path)
+        warm = count_warmth(t);
+    t->body = asm_here(a);
     write_body(t);
     emit_asides(t);
 
     turn(t);
     patch_here(a, broke);
+    if (path)
+        write_retreat(t);
     write_give_back(t);
     lea_exec(a, RAX, t->entry);
     patch(a, jmp(a), t->jit->thunks.spent);
+    if (warm)
+        write_warm(t, warm);
     for (unsigned i = 0; i < 2 && straddles; i++)
         patch_here(a, moved[i]);
     if (straddles) {
@@ -210,7 +250,7 @@ static void write_block(struct trans *t)
 static void note_for_perf(struct jit *jit, const struct trans *t)
 {
     const uint8_t *rare = jit->exec + jit->rare;
-    unsigned long address = t->block->page->ppn << PAGE_SHIFT | t->block->off;
+    unsigned long address = t->head->page->ppn << PAGE_SHIFT | t->head->off;
 
     if (!jit->perf_map)
         return;
@@ -278,10 +318,11 @@ static void enlist_unlinked(struct jit *jit, struct unlinked *list)
     }
 }
 
-/* Write a translation of b, with what is known of it by now. NULL: no room. The lock is held. */
-static uint8_t *write_translation(struct jit *jit, struct code_cache *c, struct block *b)
+/* Write a translation of b, or of the path that begins with it, with what is known by now. NULL: no
+ * room. The lock is held. */
+static uint8_t *write_translation(struct jit *jit, struct block *b, bool path)
 {
-    struct trans t = {.jit = jit, .cache = c, .block = b, .held = NO_GROUP};
+    struct trans t = {.jit = jit, .head = b, .held = NO_GROUP};
 
     if (jit->full)
         return NULL;
@@ -292,11 +333,13 @@ static uint8_t *write_translation(struct jit *jit, struct code_cache *c, struct 
     t.other = (struct asm_){.at = jit->write + jit->rare,
                             .end = jit->write + jit->data,
                             .to_exec = jit->exec - jit->write};
-    for (unsigned i = 0; i < b->n; i++)
-        isa_decode(jit->isa, b->ops[i].raw, &t.in[i]);
+    if (path)
+        jit_plan_path(&t);
+    else
+        jit_plan_block(&t);
     jit_plan_accesses(&t);
     jit_plan_fusions(&t);
-    write_block(&t);
+    write_path(&t, path);
     if (asm_full(&t.a) || asm_full(&t.other) || t.other.at > jit->write + t.data) {
         __atomic_store_n(&jit->full, true, __ATOMIC_RELAXED);
         return NULL;
@@ -305,7 +348,10 @@ static uint8_t *write_translation(struct jit *jit, struct code_cache *c, struct 
     jit->code = (size_t)(t.a.at - jit->write);
     jit->rare = (size_t)(t.other.at - jit->write);
     jit->data = t.data;
-    jit->counters.blocks++;
+    jit->counters.blocks += !path;
+    jit->counters.paths += path;
+    if (!path)
+        b->body = t.body;
     enlist_unlinked(jit, t.unlinked);
     return t.entry;
 }
@@ -321,17 +367,33 @@ static void divert(const struct jit *jit, uint8_t *from, const uint8_t *to)
     __atomic_store_n(at, jump | keep, __ATOMIC_RELEASE);
 }
 
-/* Translate b anew: what was known of it has changed. */
+/* Have b translated anew, as a path or not. The lock is held. */
+static void replace(struct jit *jit, struct block *b, bool path)
+{
+    uint8_t *entry = write_translation(jit, b, path);
+
+    if (!entry)
+        return;
+    divert(jit, b->native, entry);
+    __atomic_store_n(&b->native, entry, __ATOMIC_RELEASE);
+    b->path = path;
+}
+
+/* What was known of b's translation has changed. */
 static void translate_again(struct jit *jit, struct block *b)
 {
-    uint8_t *entry;
+    pthread_mutex_lock(&jit->lock);
+    replace(jit, b, b->path);
+    pthread_mutex_unlock(&jit->lock);
+}
+
+void jit_make_path(struct hart *h, struct block *b, int64_t left)
+{
+    struct jit *jit = code_translator(b->cache)->opaque;
 
     pthread_mutex_lock(&jit->lock);
-    entry = write_translation(jit, b->cache, b);
-    if (entry) {
-        divert(jit, b->native, entry);
-        __atomic_store_n(&b->native, entry, __ATOMIC_RELEASE);
-    }
+    if (!b->path)
+        replace(jit, b, true);
     pthread_mutex_unlock(&jit->lock);
 }
 
@@ -351,12 +413,12 @@ void jit_note_misses(struct hart *h, const struct site_note *note, int64_t left)
                      note->stepped ? MISSES_STEPPED : MISSES_SCATTERED))
         return;
     __atomic_fetch_or(&b->scattered, BIT(note->op), __ATOMIC_RELAXED);
-    translate_again(code_translator(b->cache)->opaque, b);
+    translate_again(code_translator(b->cache)->opaque, note->head);
 }
 
-/* The block whose op `at` the interpreter goes on with, b, was entered by its translation, which
- * found that accesses with one look-up lie apart. Often so: have them looked up one by one. */
-static void note_split(struct hart *h, struct block *b, const struct op *at)
+/* The interpreter goes on with op `at` of b, because the translation of head found that accesses with
+ * one look-up lie apart. Often so: have them looked up one by one. */
+static void note_split(struct hart *h, struct block *head, struct block *b, const struct op *at)
 {
     enum { SPLITS_MANY = 64, SPLITS_APART = 20000 };
     uint64_t now = h->instret_end - (uint64_t)h->left;
@@ -366,7 +428,7 @@ static void note_split(struct hart *h, struct block *b, const struct op *at)
     if (!is_frequent(now, &b->splits_seen, SPLITS_MANY, SPLITS_APART))
         return;
     __atomic_fetch_or(&b->apart, BIT(at - 1 - b->ops), __ATOMIC_RELAXED);
-    translate_again(code_translator(b->cache)->opaque, b);
+    translate_again(code_translator(b->cache)->opaque, head);
 }
 
 /* Only a block's first op is at its start. */
@@ -390,8 +452,11 @@ static const struct op *exec_native(struct hart *h, const struct op *op)
     next = jit->thunks.enter(h, __atomic_load_n(&b->native, __ATOMIC_ACQUIRE));
     if (likely(!next))
         return NULL;
+    if (h->split) {
+        note_split(h, h->split, block_of(next), next);
+        h->split = NULL;
+    }
     /* Not the first op of its block, so it is as it was decoded. */
-    note_split(h, block_of(next), next);
     return OP_FN(next)(h, next);
 }
 
@@ -405,7 +470,7 @@ static void translate(void *opaque, struct code_cache *c, struct block *b)
         return;
     }
     pthread_mutex_lock(&jit->lock);
-    entry = write_translation(jit, c, b);
+    entry = write_translation(jit, b, false);
     if (entry) {
         link_jumps_to(jit, b, entry);
         __atomic_store_n(&b->native, entry, __ATOMIC_RELEASE);
@@ -514,6 +579,7 @@ struct jit *jit_new(const struct isa *isa, const struct jit_options *options, co
                                     .translate = translate,
                                     .reset = reset,
                                     .full = full};
+    jit->warm_step = jit->seam.hot < CODE_HOT ? WARM_STEP_SOON : WARM_STEP;
     if (options->perf_map)
         open_perf_map(jit);
     return jit;

@@ -328,6 +328,7 @@ void isthmus_counters(struct isthmus *isthmus,
         struct jit_counters c = jit_counters(m->jit);
 
         each(opaque, "translator.blocks", c.blocks);
+        each(opaque, "translator.paths", c.paths);
         each(opaque, "translator.bytes", c.bytes);
         each(opaque, "translator.resets", c.resets);
     }
