@@ -12,8 +12,7 @@
 
 enum { ALL_LIVE = -1 };
 
-/* It computes rd of rs1, rs2 and the immediate, and cannot trap. */
-static bool is_pure(const struct insn *in)
+bool jit_is_pure(const struct insn *in)
 {
     return jit_emit_int[in->base] && in->base != INSN_fence;
 }
@@ -21,9 +20,12 @@ static bool is_pure(const struct insn *in)
 /* The instruction before i that r comes from, with nothing between that could trap; -1: none. */
 static int definition(const struct trans *t, unsigned i, unsigned r)
 {
-    for (int k = (int)i - 1; r && k >= 0 && is_pure(&t->in[k]); k--)
+    for (int k = (int)i - 1; r && k >= 0 && jit_is_pure(&t->in[k]); k--) {
+        if (t->skipped[k] && !t->skipped[i])
+            return -1;
         if (t->in[k].rd == r)
             return k;
+    }
     return -1;
 }
 
@@ -118,7 +120,7 @@ void jit_plan_fusions(struct trans *t)
         const struct insn *in = &t->in[i];
         uint32_t rd = UINT32_C(1) << in->rd;
 
-        if (!is_pure(in)) {
+        if (!jit_is_pure(in)) {
             live = (uint32_t)ALL_LIVE;
             continue;
         }

@@ -200,7 +200,9 @@ struct trans {
     struct plan plan[PATH_MAX];
     struct access groups[FRAME_SLOTS];
     struct fusion fusions[PATH_MAX];
-    bool dead[PATH_MAX]; /* nobody sees the result */
+    bool dead[PATH_MAX];     /* nobody sees the result */
+    uint8_t skips[PATH_MAX]; /* of a branch: it may be a move, around so many steps (skip.c) */
+    bool skipped[PATH_MAX];  /* one of these */
     int held;                  /* the group whose host address is in rax; NO_GROUP */
     unsigned fp_known;         /* FP_ON, FP_DIRTY: tested earlier in the block */
     struct unlinked *unlinked; /* the translation's own */
@@ -223,6 +225,17 @@ bool jit_access_of(const struct insn *in, struct access *access);
  * t->dead from t->in. */
 void jit_plan_fusions(struct trans *t);
 void emit_fusion(struct trans *t, const struct insn *in, const struct fusion *f);
+/* It computes rd of rs1, rs2 and the immediate, and cannot trap. */
+bool jit_is_pure(const struct insn *in);
+
+/* skip.c: which branches may be conditional moves. Fills t->skips and t->skipped from t->in. */
+void jit_plan_skips(struct trans *t);
+/* The register that is computed by what the step, a branch, goes around; 0: not one alone. */
+unsigned jit_skip_result(const struct trans *t);
+/* The step, a branch taken where cc holds, and what it goes around, computing rd. */
+void emit_skip(struct trans *t, unsigned cc, unsigned rd);
+/* translate.c: the step, which jit_is_pure, if it is not dead. */
+void emit_pure(struct trans *t);
 
 /* translate.c: a site missed often; a block is so hot that a path shall be made of it. Called from
  * translated code. */

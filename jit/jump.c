@@ -130,7 +130,12 @@ static void branch(struct trans *t, const struct insn *in, enum cond cc)
 {
     const struct step *step = step_of(t);
     int32_t to = page_offset(t) + in->imm, behind = page_offset(t) + in->len;
+    unsigned moves = jit_skip_result(t);
 
+    if (moves) {
+        emit_skip(t, cc, moves);
+        return;
+    }
     emit_compare(t, in->rs1, in->rs2);
     if (t->at + 1 < t->n) {
         t->asides[t->asides_n++] = (struct aside){.from = jcc(&t->a, step->taken ? cc ^ 1 : cc),

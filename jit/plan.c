@@ -166,14 +166,14 @@ static void plan_access(struct planner *p, unsigned i, struct access *access)
 }
 
 /* What the step leaves in its destination. */
-static void set_value(struct planner *p, const struct insn *in)
+static void set_value(struct planner *p, const struct insn *in, bool skipped)
 {
     bool copies = in->base == INSN_add && in->rs1 == 0; /* as c.mv is */
     unsigned source = copies ? in->rs2 : in->rs1;
 
     if (in->rd == 0 || !writes_x(in))
         return;
-    if ((in->base == INSN_addi || copies) && source) {
+    if ((in->base == INSN_addi || copies) && source && !skipped) {
         p->x[in->rd] = p->x[source];
         p->x[in->rd].offset += copies ? 0 : in->imm;
     } else {
@@ -199,7 +199,7 @@ void jit_plan_accesses(struct trans *t)
             plan_access(&p, i, &access);
         if (in->class == CLASS_SYSTEM)
             close_all(&p, i);
-        set_value(&p, in);
+        set_value(&p, in, t->skipped[i]);
     }
     close_all(&p, t->n);
 }

@@ -116,6 +116,18 @@ static emit_fn emitter_of(const struct isa *isa, const struct insn *in)
     return NULL;
 }
 
+void emit_pure(struct trans *t)
+{
+    const struct insn *in = &t->in[t->at];
+
+    if (t->dead[t->at])
+        return;
+    if (t->fusions[t->at].kind)
+        emit_fusion(t, in, &t->fusions[t->at]);
+    else
+        jit_emit_int[in->base](t, in);
+}
+
 static void write_body(struct trans *t)
 {
     for (t->at = 0; t->at < t->n; t->at++) {
@@ -124,10 +136,8 @@ static void write_body(struct trans *t)
 
         if (t->plan[t->at].member == NO_GROUP)
             t->held = NO_GROUP;
-        if (t->dead[t->at])
-            continue;
-        if (t->fusions[t->at].kind)
-            emit_fusion(t, in, &t->fusions[t->at]);
+        if (jit_is_pure(in))
+            emit_pure(t);
         else if (emit)
             emit(t, in);
         else
@@ -337,6 +347,7 @@ static uint8_t *write_translation(struct jit *jit, struct block *b, bool path)
         jit_plan_path(&t);
     else
         jit_plan_block(&t);
+    jit_plan_skips(&t);
     jit_plan_accesses(&t);
     jit_plan_fusions(&t);
     write_path(&t, path);
