@@ -96,9 +96,9 @@ static void write_stubs(struct trans *t)
     }
 }
 
-/* What an execution adds to the count of a block that has no path, so that the 2^10th carries; the 4th
+/* What an execution adds to the count of a block that has no path, so that the 2^12th carries; the 4th
  * where blocks are translated early. */
-enum { WARM_STEP = 1 << 22, WARM_STEP_SOON = 1 << 30 };
+enum { WARM_STEP = 1 << 20, WARM_STEP_SOON = 1 << 30 };
 enum { HOT_SHARE = 6 };    /* sixteenths of the buffer for hot code */
 enum { SYSTEM_SHARE = 4 }; /* one in so many instructions of a block may be a fallback of CLASS_SYSTEM */
 

@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Translations that follow a path of blocks (jit/path.c), accesses that share a look-up along it
+ * (jit/plan.c), and branches that are moves (jit/skip.c), beside the interpreter: random loops with
+ * loops, calls and branches in them, that step through memory, where pages end and accesses fault
+ * or go to a device, and look at clocks and counters, and interrupt themselves.
+ */
+#include "tests/unit/jit_fixture.h"
+
+enum { BODY = 72, PROGRAMS = 300, DATA = 1 * MIB, NOWHERE = 0x70000000 };
+enum { ACLINT = 0x02000000, MTIME = 0xbff8 };
+enum { MSTATUS = 0x300, MIE = 0x304, MIE_MSIE = 1 << 3, MSTATUS_MIE = 1 << 3 };
+enum { LEAVES = 4, LEAF = 0x600, LEAF_SIZE = 0x40, HANDLER = 0x800 };
+enum { BEQ = 0, BGE = 5, BGEU = 7 };
+
+static uint32_t branch(unsigned funct3, unsigned rs1, unsigned rs2, int by)
+{
+    return (bne(rs1, rs2, by) & ~UINT32_C(0x7000)) | funct3 << 12;
+}
+
+static uint32_t csr_read(unsigned rd, unsigned number)
+{
+    return i_type(0x73, 2, rd, ZERO, (int)number);
+}
+
+static uint32_t sd(unsigned rs2, unsigned rs1, int imm)
+{
+    return s_type(3, rs2, rs1, imm);
+}
+
+/* Registers that host registers hold, and such that they do not. S1 is stepped along the data, T2
+ * counts rounds, TP has the ACLINT. */
+static unsigned any_register(void)
+{
+    static const uint8_t registers[] = {A0, A1, A2, A6, A7, T1, S0};
+
+    return registers[next(sizeof(registers))];
+}
+
+static uint32_t pure(void)
+{
+    static const uint8_t immediates[] = {0, 4, 6, 7, 0};
+    unsigned rd = any_register(), rs1 = any_register();
+
+    switch (next(4)) {
+    case 0:
+        return i_type(next(3) ? 0x13 : 0x1b, 1, rd, rs1, (int)next(32)); /* slli, slliw */
+    case 1:
+        return i_type(0x13, 5, rd, rs1, (int)next(64)); /* srli */
+    case 2:
+        return i_type(0x13, immediates[next(5)], rd, rs1, (int)next(4096) - 2048);
+    default:
+        return add(rd, rs1, any_register()) | (next(3) == 0 ? 1u << 30 : 0); /* or sub */
+    }
+}
+
+/* Load or store by S1, or by a register that is nearly the same. */
+static unsigned access(uint32_t *code)
+{
+    static const uint8_t bases[] = {S1, S1, S1, A3};
+    unsigned base = bases[next(4)], n = 0;
+    int offset = 8 * (int)next(6);
+
+    if (next(12) == 0)
+        offset += 1 + (int)next(7);
+    if (base == A3 && next(2))
+        code[n++] = addi(A3, S1, 8 * ((int)next(9) - 4));
+    code[n++] = next(3) ? ld(any_register(), base, offset) : sd(any_register(), base, offset);
+    if (next(2))
+        code[n++] = addi(S1, S1, 8 * (int)next(4));
+    return n;
+}
+
+/* A branch around 1 to 3 instructions, not always of one register, nor always pure. */
+static unsigned around(uint32_t *code)
+{
+    static const uint8_t functions[] = {BEQ, 1, 4, BGE, 6, BGEU};
+    unsigned n = 1 + next(3), rd = any_register();
+
+    code[0] = branch(functions[next(6)], any_register(), next(3) ? any_register() : ZERO,
+                     4 * ((int)n + 1));
+    for (unsigned i = 1; i <= n; i++) {
+        code[i] = pure();
+        if (next(3))
+            code[i] = (code[i] & ~(31u << 7)) | rd << 7;
+    }
+    if (next(10) == 0)
+        code[n] = ld(rd, S1, 0);
+    return n + 1;
+}
+
+static unsigned item(uint32_t *code, unsigned at)
+{
+    switch (next(16)) {
+    case 0:
+        code[0] = jal(RA, (int)(LEAF + LEAF_SIZE * next(LEAVES)) - 4 * (int)at);
+        return 1;
+    case 1:
+        code[0] = jal(ZERO, 8);
+        code[1] = pure();
+        return 2;
+    case 2: /* time, cycle, instret */
+        code[0] = csr_read(any_register(), next(3) ? 0xc02 : 0xc00 + next(2));
+        return 1;
+    case 3:
+        code[0] = next(2) ? ld(any_register(), A4, 0) : sw(any_register(), TP, 0);
+        return 1;
+    case 4:
+    case 5:
+    case 6:
+        return access(code);
+    case 7:
+    case 8:
+    case 9:
+        return around(code);
+    default:
+        code[0] = pure();
+        return 1;
+    }
+}
+
+/* What is executed over and over, some of it in rounds of its own. Result: how many words. */
+static unsigned write_body(uint32_t *code)
+{
+    unsigned n = 0, start;
+
+    while (n < BODY) {
+        unsigned rounds = next(3) ? 0 : 1 + next(9);
+        if (rounds)
+            code[n++] = addi(T2, ZERO, (int)rounds);
+        start = n;
+        for (unsigned items = 1 + next(6); items; items--)
+            n += item(code + n, n);
+        if (rounds) {
+            code[n++] = addi(T2, T2, -1);
+            code[n] = bne(T2, ZERO, 4 * ((int)start - (int)n));
+            n++;
+        }
+    }
+    code[n] = jal(ZERO, -4 * (int)n);
+    return n + 1;
+}
+
+static void write_leaves(struct lockstep *l)
+{
+    for (unsigned leaf = 0; leaf < LEAVES; leaf++) {
+        uint32_t code[LEAF_SIZE / 4];
+        unsigned n = 0;
+
+        while (n < leaf + 1)
+            code[n++] = pure();
+        if (leaf == 3)
+            code[n++] = ld(any_register(), S1, 8);
+        if (leaf == 2)
+            n += around(code + n);
+        code[n++] = RET;
+        write_code(l, RAM + LEAF + leaf * LEAF_SIZE, code, n * sizeof(code[0]));
+    }
+}
+
+/* Adds all up that it sees; goes on behind what faulted; silences what interrupted. */
+static void write_handler(struct lockstep *l)
+{
+    set_csr(l, MTVEC, RAM + HANDLER);
+    WRITE(l, RAM + HANDLER, add(GP, GP, A0), add(GP, GP, A1), add(GP, GP, A2), add(GP, GP, A6),
+          add(GP, GP, A7), add(GP, GP, T1), add(GP, GP, S0), add(GP, GP, S1), csr_read(T0, MEPC),
+          add(GP, GP, T0), csr_read(T0, MINSTRET), add(GP, GP, T0), csr_read(T0, MCAUSE),
+          branch(BGE, T0, ZERO, 12), sw(ZERO, TP, 0), MRET, csr_read(T0, MEPC), addi(T0, T0, 4),
+          i_type(0x73, 1, ZERO, T0, MEPC), MRET);
+}
+
+static void set_places(struct lockstep *l, unsigned round)
+{
+    static const uint64_t places[] = {RAM + DATA, RAM + DATA + 0xf40, RAM + DATA + 0xfc4,
+                                      RAM + 4 * MIB - 256, NOWHERE};
+
+    set_x(l, S1, places[round % 5]);
+    set_x(l, A3, places[next(5)]);
+    set_x(l, A4, next(2) ? ACLINT + MTIME : RAM + DATA);
+    set_x(l, TP, next(3) ? RAM + DATA + 4 * KIB : ACLINT);
+    set_csr(l, MIE, next(2) * MIE_MSIE);
+}
+
+static void paths_are_what_blocks_are(void **state)
+{
+    uint64_t paths = 0;
+
+    for (unsigned p = 0; p < PROGRAMS; p++) {
+        struct lockstep *l = machine(1, 0);
+        uint32_t code[BODY + 128];
+        unsigned n;
+
+        seed = p;
+        n = write_body(code);
+        assert_true(n * sizeof(code[0]) < LEAF);
+        write_code(l, RAM, code, n * sizeof(code[0]));
+        write_leaves(l);
+        write_handler(l);
+        set_csr(l, MSTATUS, MSTATUS_MIE);
+        for (unsigned i = 0; i < 4 * KIB; i += 8)
+            put64(l, RAM + DATA + i, seed * (i + 3) ^ seed >> 17);
+        fill_registers(l);
+        for (unsigned round = 0; round < 20; round++) {
+            set_places(l, round);
+            run(l, round % 2 ? 1 + next(3 * BODY) : 8 * n);
+        }
+        paths += count(l, "translator.paths");
+        end(l);
+    }
+    assert_true(paths > PROGRAMS);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(paths_are_what_blocks_are),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
