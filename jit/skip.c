@@ -42,28 +42,22 @@ static bool is_simple(const struct insn *in)
     }
 }
 
-static int32_t offset_of(const struct step *s)
-{
-    return s->block->off + s->op->off;
-}
-
 /* How many steps the branch at i goes around, to the one behind them; 0: it does something else. */
 static unsigned steps_around(const struct trans *t, unsigned i)
 {
-    int32_t to = offset_of(&t->steps[i]) + t->in[i].imm;
-    int32_t at = offset_of(&t->steps[i]) + t->in[i].len;
+    int32_t by = t->in[i].imm, at = t->in[i].len; /* from the branch */
     unsigned n = 0;
 
-    if (t->in[i].class != CLASS_BRANCH || t->in[i].imm <= 0)
+    if (t->in[i].class != CLASS_BRANCH || by <= 0)
         return 0;
-    while (at < to && n < SKIP_MAX && i + n + 1 < t->n) {
+    while (at < by && n < SKIP_MAX && i + n + 1 < t->n) {
         const struct insn *in = &t->in[i + ++n];
 
-        if (!is_simple(in) || offset_of(&t->steps[i + n]) != at)
+        if (!is_simple(in)) /* else the next step is the next instruction */
             return 0;
         at += in->len;
     }
-    return at == to ? n : 0;
+    return at == by ? n : 0;
 }
 
 /* True where nothing can tell blocks apart until both ways have come to the same one. */

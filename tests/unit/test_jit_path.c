@@ -65,6 +65,10 @@ static unsigned access(uint32_t *code)
         offset += 1 + (int)next(7);
     if (base == A3 && next(2))
         code[n++] = addi(A3, S1, 8 * ((int)next(9) - 4));
+    if (base == A3 && next(4) == 0) { /* the base is lost */
+        code[n++] = ld(A3, A3, offset);
+        base = S1;
+    }
     code[n++] = next(3) ? ld(any_register(), base, offset) : sd(any_register(), base, offset);
     if (next(2))
         code[n++] = addi(S1, S1, 8 * (int)next(4));
@@ -84,8 +88,18 @@ static unsigned around(uint32_t *code)
         if (next(3))
             code[i] = (code[i] & ~(31u << 7)) | rd << 7;
     }
-    if (next(10) == 0)
+    switch (next(10)) {
+    case 0:
         code[n] = ld(rd, S1, 0);
+        break;
+    case 1: /* a base is changed, or not */
+        code[n] = addi(A3, A3, 8);
+        break;
+    case 2: /* half of a zero extension, whose other half is executed always */
+        code[n] = i_type(0x13, 1, rd, any_register(), 32);
+        code[++n] = i_type(0x13, 5, rd, rd, 32);
+        break;
+    }
     return n + 1;
 }
 
@@ -137,8 +151,9 @@ static unsigned write_body(uint32_t *code)
             n++;
         }
     }
-    code[n] = jal(ZERO, -4 * (int)n);
-    return n + 1;
+    for (unsigned i = 0; i < 2; i++, n++)
+        code[n] = jal(ZERO, -4 * (int)n);
+    return n;
 }
 
 static void write_leaves(struct lockstep *l)
@@ -153,6 +168,10 @@ static void write_leaves(struct lockstep *l)
             code[n++] = ld(any_register(), S1, 8);
         if (leaf == 2)
             n += around(code + n);
+        if (leaf == 1) { /* may go back one further */
+            code[n++] = branch(BGE, any_register(), ZERO, 8);
+            code[n++] = addi(RA, RA, 4);
+        }
         code[n++] = RET;
         write_code(l, RAM + LEAF + leaf * LEAF_SIZE, code, n * sizeof(code[0]));
     }
@@ -198,7 +217,7 @@ static void paths_are_what_blocks_are(void **state)
         write_handler(l);
         set_csr(l, MSTATUS, MSTATUS_MIE);
         for (unsigned i = 0; i < 4 * KIB; i += 8)
-            put64(l, RAM + DATA + i, seed * (i + 3) ^ seed >> 17);
+            put64(l, RAM + DATA + i, next(2) ? RAM + DATA + 8 * next(512) : seed ^ seed >> 17);
         fill_registers(l);
         for (unsigned round = 0; round < 20; round++) {
             set_places(l, round);
