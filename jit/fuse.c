@@ -139,7 +139,8 @@ void emit_fusion(struct trans *t, const struct insn *in, const struct fusion *f)
     switch (f->kind) {
     case FUSED_ROTATE_WORD:
         rorx(a, 0, d, use(t, f->source, RAX), f->n);
-        op_rr(a, W, MOVSXD, d, d);
+        if (!t->low[t->at])
+            op_rr(a, W, MOVSXD, d, d);
         break;
     case FUSED_ROTATE:
         rorx(a, W, d, use(t, f->source, RAX), f->n);

@@ -10,12 +10,20 @@ enum { OP_MOV_LOAD = 0x8b, OP_MOVSXD = 0x63, OP_IMUL = 0x0faf, OP_CMP = 0x3b, OP
 enum { OP_ADD = ALU_ADD << 3 | 3, OP_AND = ALU_AND << 3 | 3, OP_LEA = 0x8d, OP_MOVZX_BYTE = 0x0fb6 };
 enum { OP_LZCNT = 0x0fbd, OP_TZCNT = 0x0fbc, OP_POPCNT = 0x0fb8, PREFIX_F3 = 0xf3 };
 
-/* rd = sign-extended low 32 bits of reg */
+/* d = low 32 bits of reg, sign-extended where that is needed */
+static void extend(struct trans *t, unsigned d, unsigned reg)
+{
+    if (!t->low[t->at])
+        op_rr(&t->a, W, OP_MOVSXD, d, reg);
+    else if (d != reg)
+        op_rr(&t->a, 0, OP_MOV_LOAD, d, reg);
+}
+
 static void finish_word(struct trans *t, unsigned rd, unsigned reg)
 {
     unsigned d = define(rd, RAX);
 
-    op_rr(&t->a, W, OP_MOVSXD, d, reg);
+    extend(t, d, reg);
     defined(t, rd, d);
 }
 
@@ -108,8 +116,9 @@ EMIT(addiw)
     } else if (in->imm == 0) {
         op_guest(t, W, OP_MOVSXD, d, in->rs1);
     } else {
-        lea(&t->a, 0, RAX, use(t, in->rs1, RAX), in->imm);
-        op_rr(&t->a, W, OP_MOVSXD, d, RAX);
+        unsigned sum = t->low[t->at] ? d : RAX;
+        lea(&t->a, 0, sum, use(t, in->rs1, RAX), in->imm);
+        extend(t, d, sum);
     }
     defined(t, in->rd, d);
 }
@@ -190,7 +199,7 @@ static void shift_imm(struct trans *t, const struct insn *in, unsigned width, un
     if (n)
         shift_ri(&t->a, width, shift, d, n);
     if (extends)
-        op_rr(&t->a, W, OP_MOVSXD, d, d);
+        extend(t, d, d);
     defined(t, in->rd, d);
 }
 
@@ -203,7 +212,7 @@ static void rotate_imm(struct trans *t, const struct insn *in, unsigned width)
         return;
     rorx(&t->a, width, d, use(t, in->rs1, RAX), (unsigned)in->imm);
     if (!width)
-        op_rr(&t->a, W, OP_MOVSXD, d, d);
+        extend(t, d, d);
     defined(t, in->rd, d);
 }
 
@@ -233,7 +242,7 @@ enum { PP_SHL = 1, PP_SAR = 2, PP_SHR = 3, OP_SHX = 0xf7, PP_NONE = 0, OP_ANDN =
 
 static void shift_reg(struct trans *t, const struct insn *in, unsigned width, unsigned pp)
 {
-    unsigned d = width ? define(in->rd, RAX) : RAX, src, n;
+    unsigned d = width || t->low[t->at] ? define(in->rd, RAX) : RAX, src, n;
 
     if (!in->rd)
         return;

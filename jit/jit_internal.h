@@ -153,8 +153,9 @@ struct trans;
 struct stub {
     fixup from[STUB_FROM_MAX];
     unsigned from_n;
-    unsigned at;     /* the step */
-    uint8_t *resume; /* where it is executed */
+    unsigned at;      /* the step */
+    uint32_t pending; /* as t->pending in front of it */
+    uint8_t *resume;  /* where it is executed */
     void (*emit)(struct trans *t, struct stub *s); /* NULL: nothing but the fallback */
     /* Of a load or store (memory.c): */
     struct access access;
@@ -174,6 +175,7 @@ enum { WAYS_MAX = PATH_MAX + 1 };
 struct aside {
     fixup from;
     int32_t give_back; /* instructions charged and not executed */
+    uint32_t pending;  /* as t->pending */
     int64_t to;        /* offset from the page's start */
 };
 
@@ -203,6 +205,8 @@ struct trans {
     bool dead[PATH_MAX];     /* nobody sees the result */
     uint8_t skips[PATH_MAX]; /* of a branch: it may be a move, around so many steps (skip.c) */
     bool skipped[PATH_MAX];  /* one of these */
+    bool low[PATH_MAX];      /* the upper half of the result may be anything (extend.c) */
+    uint32_t pending;        /* registers that are so now */
     int held;                  /* the group whose host address is in rax; NO_GROUP */
     unsigned fp_known;         /* FP_ON, FP_DIRTY: tested earlier in the block */
     struct unlinked *unlinked; /* the translation's own */
@@ -210,6 +214,9 @@ struct trans {
 };
 
 enum { FP_ON = 1, FP_DIRTY = 2 };
+
+/* How an instruction is translated: the step. */
+typedef void (*emit_fn)(struct trans *t, const struct insn *in);
 
 /* path.c: which blocks the translation of t->head goes through. Fills t->steps; by one block alone,
  * or as far as it can be told where execution goes. */
@@ -227,6 +234,16 @@ void jit_plan_fusions(struct trans *t);
 void emit_fusion(struct trans *t, const struct insn *in, const struct fusion *f);
 /* It computes rd of rs1, rs2 and the immediate, and cannot trap. */
 bool jit_is_pure(const struct insn *in);
+
+/* It changes x register rd. */
+bool jit_writes_x(const struct insn *in);
+/* What translates in; NULL: by fallback. */
+emit_fn jit_emitter_of(const struct isa *isa, const struct insn *in);
+
+/* extend.c: which steps leave out the sign extension of their result. Fills t->low. */
+void jit_plan_extensions(struct trans *t);
+/* Make up for the extensions of these registers. */
+void emit_extensions(struct trans *t, uint32_t registers);
 
 /* skip.c: which branches may be conditional moves. Fills t->skips and t->skipped from t->in. */
 void jit_plan_skips(struct trans *t);
@@ -251,8 +268,6 @@ static inline unsigned jit_site(struct jit *jit)
 /* thunks.c: write the shared code at the start of the buffer. */
 void jit_make_thunks(struct jit *jit, struct asm_ *a);
 
-/* How an instruction is translated. in: taken apart; op: in its block. */
-typedef void (*emit_fn)(struct trans *t, const struct insn *in);
 /* By in->base; NULL: by fallback. */
 extern const emit_fn jit_emit_int[INSN_COUNT];
 extern const emit_fn jit_emit_mem[INSN_COUNT];

@@ -139,6 +139,7 @@ static void branch(struct trans *t, const struct insn *in, enum cond cc)
     emit_compare(t, in->rs1, in->rs2);
     if (t->at + 1 < t->n) {
         t->asides[t->asides_n++] = (struct aside){.from = jcc(&t->a, step->taken ? cc ^ 1 : cc),
+                                                  .pending = t->pending,
                                                   .give_back = step->op->rest - 1 + step->later,
                                                   .to = step->taken ? behind : to};
     } else if (is_in_page(to)) {
@@ -156,6 +157,7 @@ void emit_asides(struct trans *t)
     for (unsigned i = 0; i < t->asides_n; i++) {
         const struct aside *s = &t->asides[i];
         patch_here(&t->a, s->from);
+        emit_extensions(t, s->pending);
         alu_ri(&t->a, W, ALU_ADD, LEFT, s->give_back);
         emit_goto(t, s->to);
     }

@@ -40,7 +40,7 @@ bool jit_access_of(const struct insn *in, struct access *access)
     return as;
 }
 
-static bool writes_x(const struct insn *in)
+bool jit_writes_x(const struct insn *in)
 {
     unsigned format = isa_row(in->base)->format;
 
@@ -139,7 +139,7 @@ static void close_all(struct planner *p, unsigned end)
 
 static bool may_lead(const struct step *step, const struct insn *in)
 {
-    bool overwrites = in->rd == in->rs1 && writes_x(in); /* it could not be looked up again */
+    bool overwrites = in->rd == in->rs1 && jit_writes_x(in); /* it could not be looked up again */
 
     return !overwrites && in->imm % (access_of[in->base] & SIZE) == 0 &&
            !(__atomic_load_n(&step->block->apart, __ATOMIC_RELAXED) &
@@ -171,7 +171,7 @@ static void set_value(struct planner *p, const struct insn *in, bool skipped)
     bool copies = in->base == INSN_add && in->rs1 == 0; /* as c.mv is */
     unsigned source = copies ? in->rs2 : in->rs1;
 
-    if (in->rd == 0 || !writes_x(in))
+    if (in->rd == 0 || !jit_writes_x(in))
         return;
     if ((in->base == INSN_addi || copies) && source && !skipped) {
         p->x[in->rd] = p->x[source];

@@ -7,6 +7,7 @@
 #ifdef __x86_64__
 #include <cpuid.h>
 #endif
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -18,7 +19,7 @@ struct stub *stub_new(struct trans *t)
 {
     struct stub *s = &t->stubs[t->stubs_n++];
 
-    *s = (struct stub){.at = t->at};
+    *s = (struct stub){.at = t->at, .pending = t->pending};
     return s;
 }
 
@@ -63,6 +64,7 @@ void emit_fallback(struct trans *t)
     const struct block *b = step->block;
     struct fallback_op *copy = data_alloc(t, sizeof(*copy));
 
+    emit_extensions(t, t->pending);
     if (!copy)
         return;
     copy->op = *step->op;
@@ -83,6 +85,7 @@ static void write_stubs(struct trans *t)
         struct stub *s = &t->stubs[i];
 
         t->at = s->at;
+        t->pending = s->pending;
         if (s->emit) {
             s->emit(t, s);
             continue;
@@ -104,7 +107,7 @@ enum { SYSTEM_SHARE = 4 }; /* one in so many instructions of a block may be a fa
 
 /* --- The block --- */
 
-static emit_fn emitter_of(const struct isa *isa, const struct insn *in)
+emit_fn jit_emitter_of(const struct isa *isa, const struct insn *in)
 {
     static const emit_fn *const tables[] = {jit_emit_int, jit_emit_mem, jit_emit_jump, jit_emit_fp};
 
@@ -114,6 +117,17 @@ static emit_fn emitter_of(const struct isa *isa, const struct insn *in)
         if (tables[i][in->base])
             return tables[i][in->base];
     return NULL;
+}
+
+/* The step has been written: what is left out of its result. */
+static void note_result(struct trans *t)
+{
+    const struct insn *in = &t->in[t->at];
+
+    if (!in->rd || !jit_writes_x(in))
+        return;
+    t->pending &= ~(UINT32_C(1) << in->rd);
+    t->pending |= (uint32_t)t->low[t->at] << in->rd;
 }
 
 void emit_pure(struct trans *t)
@@ -126,13 +140,14 @@ void emit_pure(struct trans *t)
         emit_fusion(t, in, &t->fusions[t->at]);
     else
         jit_emit_int[in->base](t, in);
+    note_result(t);
 }
 
 static void write_body(struct trans *t)
 {
     for (t->at = 0; t->at < t->n; t->at++) {
         const struct insn *in = &t->in[t->at];
-        emit_fn emit = emitter_of(t->jit->isa, in);
+        emit_fn emit = jit_emitter_of(t->jit->isa, in);
 
         if (t->plan[t->at].member == NO_GROUP)
             t->held = NO_GROUP;
@@ -142,6 +157,8 @@ static void write_body(struct trans *t)
             emit(t, in);
         else
             emit_fallback(t);
+        if (!jit_is_pure(in))
+            note_result(t);
         if (in->class == CLASS_SYSTEM)
             t->fp_known = 0;
         if (!emit && code_looks(in)) {
@@ -153,6 +170,7 @@ static void write_body(struct trans *t)
         }
     }
     t->at = t->n - 1;
+    assert(!t->pending);
     if (!t->done)
         emit_goto(t, page_offset(t) + t->in[t->at].len);
 }
@@ -281,7 +299,7 @@ static bool mostly_system(const struct jit *jit, const struct block *b)
         struct insn in;
 
         isa_decode(jit->isa, b->ops[i].raw, &in);
-        n += in.class == CLASS_SYSTEM && !emitter_of(jit->isa, &in);
+        n += in.class == CLASS_SYSTEM && !jit_emitter_of(jit->isa, &in);
     }
     return n * SYSTEM_SHARE > b->n;
 }
@@ -350,6 +368,7 @@ static uint8_t *write_translation(struct jit *jit, struct block *b, bool path)
     jit_plan_skips(&t);
     jit_plan_accesses(&t);
     jit_plan_fusions(&t);
+    jit_plan_extensions(&t);
     write_path(&t, path);
     if (asm_full(&t.a) || asm_full(&t.other) || t.other.at > jit->write + t.data) {
         __atomic_store_n(&jit->full, true, __ATOMIC_RELAXED);

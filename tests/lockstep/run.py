@@ -91,7 +91,7 @@ def smp_cases(runner, smp):
     for mode in (['--translate-after', '1', '--code-buffer', '64K'], ['--translate-after', '4'],
                  ['--interpreter']):
         def case(mode=mode):
-            status, text = runner.run(['run', '--timeout', '60', '--console', 'none'] + kernel + mode,
+            status, text = runner.run(['run', '--timeout', '120', '--console', 'none'] + kernel + mode,
                                       runner.isthmus)
             return 'changing code on threads, ' + ' '.join(mode), status == 0, text
         yield case
