@@ -55,6 +55,27 @@ struct mmu_ctx hart_context(const struct hart *h, unsigned priv, bool v)
     return ctx;
 }
 
+bool hart_cbo_enabled(const struct hart *h, uint64_t field, bool *is_virtual)
+{
+    const struct csrs *c = &h->csr;
+    bool user = h->priv == PRV_U;
+
+    *is_virtual = false;
+    if (h->priv == PRV_M)
+        return true;
+    if (!(c->menvcfg & field) || (user && !h->v && !(c->senvcfg & field)))
+        return false;
+    *is_virtual = h->v && (!(c->henvcfg & field) || (user && !(c->senvcfg & field)));
+    return !*is_virtual;
+}
+
+void hart_envcfg_changed(struct hart *h)
+{
+    bool is_virtual;
+
+    h->may_zero = hart_cbo_enabled(h, ENVCFG_CBZE, &is_virtual);
+}
+
 /* The current banks are asked for anew each time, so that the MMU knows them in use. */
 void hart_update_context(struct hart *h)
 {
@@ -74,6 +95,7 @@ void hart_update_context(struct hart *h)
     }
 
     h->mmu.counters.bank_switches += h->xbank != before;
+    hart_envcfg_changed(h);
 
     h->fp_on = fs_of(mstatus) != FS_OFF && (!h->v || fs_of(h->csr.vsstatus) != FS_OFF);
     h->fp_dirty = fs_of(mstatus) == FS_DIRTY && (!h->v || fs_of(h->csr.vsstatus) == FS_DIRTY);

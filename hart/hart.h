@@ -197,6 +197,7 @@ struct hart {
     uint32_t wait_event;    /* atomic: EVENT_* */
     uint8_t priv;           /* PRV_U, PRV_S or PRV_M */
     bool v;                 /* virtualization mode V */
+    bool may_zero;          /* CBO.ZERO is enabled: context.c */
     bool fp_on;             /* FS is not Off: context.c */
     /* Side by side, so that a translator compares them at once: */
     bool fp_dirty __attribute__((aligned(2))); /* FS is Dirty (both levels where V): context.c */
@@ -331,9 +332,15 @@ void hart_sret(struct hart *h);
 
 /* --- context.c --- */
 
-/* Choose dbank, xbank, fp_on and fp_dirty anew from privilege, V and the CSRs: call after any
+/* Choose dbank, xbank, may_zero, fp_on and fp_dirty anew from privilege, V and the CSRs: call after any
  * change of these. */
 void hart_update_context(struct hart *h);
+/* The part of it that depends on menvcfg and henvcfg. */
+void hart_envcfg_changed(struct hart *h);
+/* Whether field of menvcfg, henvcfg and senvcfg lets a cache-block instruction through now ("Control and
+ * Status Register State"). False: it raises a virtual-instruction exception, if *is_virtual, or an
+ * illegal-instruction exception. */
+bool hart_cbo_enabled(const struct hart *h, uint64_t field, bool *is_virtual);
 /* After a change that may let an interrupt through: have the run loop look, if so. Timers are
  * those that were due when it last looked; after a change to a timer set EVENT_IRQ itself. */
 void hart_irq_changed(struct hart *h);

@@ -494,6 +494,28 @@ static void compare_and_swap(struct trans *t, const struct insn *in,
     stub_resume(t, s);
 }
 
+/* --- Zicboz --- */
+
+EMIT(cbo_zero)
+{
+    enum { MOVAPS_STORE = 0x0f29, XORPS = 0x0f57, XMM0 = 0, XMM_BYTES = 16 };
+    struct asm_ *a = &t->a;
+    struct stub *s = stub_new(t);
+    struct access x = {.base = in->rs1, .size = 1, .store = true, .group = NO_GROUP};
+    struct place p;
+
+    op_rm(a, 0, 0x80, ALU_CMP, RBP, HART(may_zero)); /* cmp byte [may_zero], 0 */
+    put8(a, 0);
+    stub_from(s, jcc(a, CC_E));
+    p = look_up_single(t, s, &x);
+    op_rx(a, W, 0x8d, RCX, p.base, p.index, 0, 0); /* lea */
+    alu_ri(a, W, ALU_AND, RCX, -CPU_BLOCK);
+    op_rr(a, 0, XORPS, XMM0, XMM0);
+    for (int32_t at = 0; at < CPU_BLOCK; at += XMM_BYTES)
+        op_rm(a, 0, MOVAPS_STORE, XMM0, RCX, at);
+    stub_resume(t, s);
+}
+
 #define ATOMIC(name, size, emit, ...)                                                              \
     EMIT(name)                                                                                     \
     {                                                                                              \
@@ -523,5 +545,5 @@ const emit_fn jit_emit_mem[INSN_COUNT] = {
     ROW(flw),       ROW(fsd),      ROW(fsw),      ROW(amoadd_w), ROW(amoadd_d), ROW(amoswap_w),
     ROW(amoswap_d), ROW(amoand_w), ROW(amoand_d), ROW(amoor_w),  ROW(amoor_d),  ROW(amoxor_w),
     ROW(amoxor_d),  ROW(lr_w),     ROW(lr_d),     ROW(sc_w),     ROW(sc_d),     ROW(amocas_w),
-    ROW(amocas_d),
+    ROW(amocas_d),  ROW(cbo_zero),
 };

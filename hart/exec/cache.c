@@ -15,20 +15,12 @@ enum { BLOCK_MASK = CPU_BLOCK - 1 };
  * Status Register State"). Result: true; or false with *next, what the exec function returns. */
 static bool enabled(struct hart *h, const struct op *op, uint64_t field, const struct op **next)
 {
-    const struct csrs *c = &h->csr;
-    bool user = h->priv == PRV_U;
+    bool is_virtual;
 
-    if (h->priv == PRV_M)
+    if (hart_cbo_enabled(h, field, &is_virtual))
         return true;
-    if (!(c->menvcfg & field) || (user && !h->v && !(c->senvcfg & field))) {
-        *next = hart_illegal(h, op);
-        return false;
-    }
-    if (h->v && (!(c->henvcfg & field) || (user && !(c->senvcfg & field)))) {
-        *next = hart_virtual(h, op);
-        return false;
-    }
-    return true;
+    *next = is_virtual ? hart_virtual(h, op) : hart_illegal(h, op);
+    return false;
 }
 
 /* Managing a block takes a right to load or to store there; faults are those of stores. */
