@@ -21,7 +21,7 @@ enum kind {
     EVERYTHING /* a function of the interpreter, which sees all registers */
 };
 
-static enum kind kind_of(const struct trans *t, unsigned i)
+static enum kind find_kind(const struct trans *t, unsigned i)
 {
     const struct insn *in = &t->in[i];
 
@@ -80,13 +80,13 @@ static uint32_t sources(const struct trans *t, unsigned i)
 }
 
 /* Which steps give a number that is extended from its lower half, given one such in all sources. */
-static void find_extended(struct trans *t)
+static void find_extended(struct trans *t, const enum kind *kinds)
 {
     uint32_t extended = bit(0);
 
     for (unsigned i = 0; i < t->n; i++) {
         const struct insn *in = &t->in[i];
-        enum kind kind = kind_of(t, i);
+        enum kind kind = kinds[i];
         bool is = kind == WORD || kind == MASK || kind == EXTENDED ||
                   (kind == LOGIC && !(sources(t, i) & ~extended)) ||
                   (in->base == INSN_addi && in->rs1 == 0);
@@ -107,9 +107,9 @@ static void find_extended(struct trans *t)
 
 /* True where the step could leave its own extension out, or takes sources of which only the lower half
  * is right. */
-static bool is_of_words(const struct trans *t, unsigned i)
+static bool is_of_words(const struct trans *t, const enum kind *kinds, unsigned i)
 {
-    enum kind kind = kind_of(t, i);
+    enum kind kind = kinds[i];
 
     if (t->skipped[i])
         return false;
@@ -119,7 +119,7 @@ static bool is_of_words(const struct trans *t, unsigned i)
 }
 
 /* Of the sources, those that the step reads whole. */
-static uint32_t reads_whole(const struct trans *t, unsigned i)
+static uint32_t reads_whole(const struct trans *t, const enum kind *kinds, unsigned i)
 {
     const struct insn *in = &t->in[i];
     unsigned fused = t->fusions[i].kind;
@@ -128,7 +128,7 @@ static uint32_t reads_whole(const struct trans *t, unsigned i)
         return sources(t, i);
     if (fused)
         return fused == FUSED_ROTATE ? sources(t, i) : 0;
-    switch (kind_of(t, i)) {
+    switch (kinds[i]) {
     case WORD:
     case MASK:
         return 0;
@@ -145,8 +145,11 @@ static uint32_t reads_whole(const struct trans *t, unsigned i)
 void jit_plan_extensions(struct trans *t)
 {
     uint32_t whole = ALL; /* registers that are read whole later */
+    enum kind kinds[PATH_MAX];
 
-    find_extended(t);
+    for (unsigned i = 0; i < t->n; i++)
+        kinds[i] = find_kind(t, i);
+    find_extended(t, kinds);
     for (unsigned i = t->n; i-- > 0;) {
         const struct insn *in = &t->in[i];
         bool writes = jit_writes_x(in) && in->rd;
@@ -155,17 +158,17 @@ void jit_plan_extensions(struct trans *t)
             t->low[i] = false;
             continue;
         }
-        if (kind_of(t, i) == EVERYTHING) {
+        if (kinds[i] == EVERYTHING) {
             t->low[i] = false;
             whole = ALL;
             continue;
         }
-        t->low[i] = is_of_words(t, i) && writes && !(whole & bit(in->rd));
+        t->low[i] = is_of_words(t, kinds, i) && writes && !(whole & bit(in->rd));
         if (t->skips[i])
             whole = ALL;
         else if (writes && !t->skipped[i])
             whole &= ~bit(in->rd);
-        whole |= reads_whole(t, i);
+        whole |= reads_whole(t, kinds, i);
     }
 }
 

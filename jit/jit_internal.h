@@ -179,38 +179,39 @@ struct aside {
     int64_t to;        /* offset from the page's start */
 };
 
-/* A translation being made. */
+/* A translation being made. Up to steps it begins as zeros (write_translation). */
 struct trans {
     struct asm_ a;     /* where it is written to now */
     struct asm_ other; /* of hot code and rare code, the other one */
     bool rare;         /* a is of rare code */
     struct jit *jit;
     struct block *head;
-    struct step steps[PATH_MAX];
-    unsigned n;     /* steps */
-    unsigned at;    /* the step that is being written */
     uint8_t *entry; /* where it is executed */
     uint8_t *body;  /* of a block's own translation: behind what is at its start */
     size_t data;    /* as jit.data */
-    struct stub stubs[STUBS_MAX];
-    unsigned stubs_n;
-    struct aside asides[PATH_MAX];
-    unsigned asides_n;
-    struct way_out ways[WAYS_MAX];
-    unsigned ways_n;
-    struct insn in[PATH_MAX];
+    unsigned n;     /* steps */
+    unsigned at;    /* the step that is being written */
+    unsigned stubs_n, asides_n, ways_n;
+    int held;                  /* the group whose host address is in rax; NO_GROUP */
+    unsigned fp_known;         /* FP_ON, FP_DIRTY: tested earlier on the path */
+    uint32_t pending;          /* registers whose upper half may be anything now (extend.c) */
+    struct unlinked *unlinked; /* the translation's own */
+    bool done;                 /* the path's last instruction has set the way on */
+
+    struct step steps[PATH_MAX];
+    struct insn in[PATH_MAX]; /* the step's instruction */
+    /* What the plans say of it, nothing at first: */
     struct plan plan[PATH_MAX];
-    struct access groups[FRAME_SLOTS];
     struct fusion fusions[PATH_MAX];
     bool dead[PATH_MAX];     /* nobody sees the result */
     uint8_t skips[PATH_MAX]; /* of a branch: it may be a move, around so many steps (skip.c) */
     bool skipped[PATH_MAX];  /* one of these */
-    bool low[PATH_MAX];      /* the upper half of the result may be anything (extend.c) */
-    uint32_t pending;        /* registers that are so now */
-    int held;                  /* the group whose host address is in rax; NO_GROUP */
-    unsigned fp_known;         /* FP_ON, FP_DIRTY: tested earlier in the block */
-    struct unlinked *unlinked; /* the translation's own */
-    bool done;                 /* the path's last instruction has set the way on */
+    bool low[PATH_MAX];      /* the upper half of the result may be anything */
+
+    struct access groups[FRAME_SLOTS];
+    struct stub stubs[STUBS_MAX];
+    struct aside asides[PATH_MAX];
+    struct way_out ways[WAYS_MAX];
 };
 
 enum { FP_ON = 1, FP_DIRTY = 2 };

@@ -29,6 +29,10 @@ static void append(struct trans *t, struct block *b, struct links *links)
         links->to[in->rd] = NOWHERE; /* also where rd is of another register file */
         if (in->rd && (in->base == INSN_jal || in->base == INSN_jalr))
             links->to[in->rd] = b->off + b->ops[b->n].off;
+        t->plan[t->n] = (struct plan){.member = NO_GROUP, .leads = NO_GROUP};
+        t->fusions[t->n] = (struct fusion){.kind = FUSED_NOTHING};
+        t->dead[t->n] = t->skipped[t->n] = t->low[t->n] = false;
+        t->skips[t->n] = 0;
         t->steps[t->n++] = (struct step){.op = &b->ops[i], .block = b};
     }
 }

@@ -193,7 +193,6 @@ void jit_plan_accesses(struct trans *t)
         const struct insn *in = &t->in[i];
         struct access access;
 
-        t->plan[i] = (struct plan){.member = NO_GROUP, .leads = NO_GROUP};
         p.root_of[i] = NO_GROUP;
         if (jit_access_of(in, &access) && access.base)
             plan_access(&p, i, &access);

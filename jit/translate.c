@@ -10,6 +10,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -350,10 +351,14 @@ static void enlist_unlinked(struct jit *jit, struct unlinked *list)
  * room. The lock is held. */
 static uint8_t *write_translation(struct jit *jit, struct block *b, bool path)
 {
-    struct trans t = {.jit = jit, .head = b, .held = NO_GROUP};
+    struct trans t;
 
     if (jit->full)
         return NULL;
+    memset(&t, 0, offsetof(struct trans, steps));
+    t.jit = jit;
+    t.head = b;
+    t.held = NO_GROUP;
     t.data = jit->data;
     t.a = (struct asm_){.at = jit->write + jit->code,
                         .end = jit->write + jit->rare_start,
