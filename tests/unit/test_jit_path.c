@@ -7,9 +7,9 @@
  */
 #include "tests/unit/jit_fixture.h"
 
-enum { BODY = 72, PROGRAMS = 300, DATA = 1 * MIB, NOWHERE = 0x70000000 };
+enum { BODY = 72, PROGRAMS = 1000, DATA = 1 * MIB, NOWHERE = 0x70000000 };
 enum { ACLINT = 0x02000000, MTIME = 0xbff8 };
-enum { MSTATUS = 0x300, MIE = 0x304, MIE_MSIE = 1 << 3, MSTATUS_MIE = 1 << 3 };
+enum { MSTATUS = 0x300, MIE = 0x304, MIE_MSIE = 1 << 3, MSTATUS_MIE = 1 << 3, MSTATUS_FS_SHIFT = 13 };
 enum { LEAVES = 4, LEAF = 0x600, LEAF_SIZE = 0x40, HANDLER = 0x800 };
 enum { BEQ = 0, BGE = 5, BGEU = 7 };
 
@@ -42,15 +42,21 @@ static uint32_t pure(void)
     static const uint8_t immediates[] = {0, 4, 6, 7, 0};
     unsigned rd = any_register(), rs1 = any_register();
 
-    switch (next(4)) {
+    switch (next(8)) {
     case 0:
         return i_type(next(3) ? 0x13 : 0x1b, 1, rd, rs1, (int)next(32)); /* slli, slliw */
     case 1:
         return i_type(0x13, 5, rd, rs1, (int)next(64)); /* srli */
     case 2:
         return i_type(0x13, immediates[next(5)], rd, rs1, (int)next(4096) - 2048);
-    default:
+    case 3:
         return add(rd, rs1, any_register()) | (next(3) == 0 ? 1u << 30 : 0); /* or sub */
+    case 4:
+        return i_type(0x1b, 0, rd, rs1, (int)next(4096) - 2048); /* addiw */
+    case 5:
+        return add(rd, rs1, any_register()) | (4u + 2 * next(2) + next(2)) << 12; /* xor, or, and */
+    default:
+        return add(rd, rs1, any_register()) | 8 | (next(3) == 0 ? 1u << 30 : 0); /* addw, subw */
     }
 }
 
@@ -69,31 +75,65 @@ static unsigned access(uint32_t *code)
         code[n++] = ld(A3, A3, offset);
         base = S1;
     }
-    code[n++] = next(3) ? ld(any_register(), base, offset) : sd(any_register(), base, offset);
+    switch (next(8)) {
+    case 0:
+        code[n++] = i_type(0x07, 3, next(4), base, offset); /* fld */
+        break;
+    case 1:
+        code[n++] = sd(next(4), base, offset) + 4; /* fsd */
+        break;
+    case 2:
+    case 3:
+        code[n++] = sd(any_register(), base, offset);
+        break;
+    default:
+        code[n++] = ld(any_register(), base, offset);
+    }
     if (next(2))
         code[n++] = addi(S1, S1, 8 * (int)next(4));
     return n;
 }
 
+/* A branch around n instructions. */
+static uint32_t branch_around(unsigned n)
+{
+    static const uint8_t functions[] = {BEQ, 1, 4, BGE, 6, BGEU};
+
+    return branch(functions[next(6)], any_register(), next(3) ? any_register() : ZERO,
+                  4 * ((int)n + 1));
+}
+
+/* A word becomes a doubleword, or not, of which a word is used. */
+static unsigned around_sum(uint32_t *code)
+{
+    unsigned rd = any_register();
+
+    code[0] = add(rd, any_register(), any_register()) | 8;
+    code[1] = branch_around(1);
+    code[2] = add(rd, any_register(), any_register());
+    code[3] = add(any_register(), rd, any_register()) | 8;
+    return 4;
+}
+
 /* A branch around 1 to 3 instructions, not always of one register, nor always pure. */
 static unsigned around(uint32_t *code)
 {
-    static const uint8_t functions[] = {BEQ, 1, 4, BGE, 6, BGEU};
     unsigned n = 1 + next(3), rd = any_register();
 
-    code[0] = branch(functions[next(6)], any_register(), next(3) ? any_register() : ZERO,
-                     4 * ((int)n + 1));
+    if (next(6) == 0)
+        return around_sum(code);
+    code[0] = branch_around(n);
     for (unsigned i = 1; i <= n; i++) {
         code[i] = pure();
         if (next(3))
             code[i] = (code[i] & ~(31u << 7)) | rd << 7;
     }
-    switch (next(10)) {
+    switch (next(8)) {
     case 0:
         code[n] = ld(rd, S1, 0);
         break;
     case 1: /* a base is changed, or not */
-        code[n] = addi(A3, A3, 8);
+        code[n] = next(2) ? addi(A3, A3, 8) : addi(S1, S1, 8);
         break;
     case 2: /* half of a zero extension, whose other half is executed always */
         code[n] = i_type(0x13, 1, rd, any_register(), 32);
@@ -198,6 +238,7 @@ static void set_places(struct lockstep *l, unsigned round)
     set_x(l, A4, next(2) ? ACLINT + MTIME : RAM + DATA);
     set_x(l, TP, next(3) ? RAM + DATA + 4 * KIB : ACLINT);
     set_csr(l, MIE, next(2) * MIE_MSIE);
+    set_csr(l, MSTATUS, MSTATUS_MIE | next(4) << MSTATUS_FS_SHIFT);
 }
 
 static void paths_are_what_blocks_are(void **state)
@@ -215,7 +256,6 @@ static void paths_are_what_blocks_are(void **state)
         write_code(l, RAM, code, n * sizeof(code[0]));
         write_leaves(l);
         write_handler(l);
-        set_csr(l, MSTATUS, MSTATUS_MIE);
         for (unsigned i = 0; i < 4 * KIB; i += 8)
             put64(l, RAM + DATA + i, next(2) ? RAM + DATA + 8 * next(512) : seed ^ seed >> 17);
         fill_registers(l);
