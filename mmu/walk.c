@@ -459,11 +459,13 @@ static bool finish(const struct request *rq, uint64_t pa, unsigned size, struct 
 {
     struct mmu *mmu = rq->mmu;
     unsigned priv = rq->ctx->mode & CTX_PRIV;
-    enum mmu_access physical = rq->access == MMU_HLVX ? MMU_LOAD : rq->access;
+    /* Needs both (Hypervisor, "Hypervisor Virtual-Machine Load and Store Instructions"). */
+    bool hlvx = rq->access == MMU_HLVX;
     uint64_t base = pa & PAGE_MASK;
 
     page->pa = pa;
-    if (!rq->peek && !pmp_check(mmu, pa, size, physical, priv))
+    if (!rq->peek && (!pmp_check(mmu, pa, size, hlvx ? MMU_LOAD : rq->access, priv) ||
+                      (hlvx && !pmp_check(mmu, pa, size, MMU_FETCH, priv))))
         return refuse(rq, pa, size, WALK_PMP);
     page->host = (uint8_t *)mem_readable(mmu->mem, pa, 1);
     page->whole = page->host && pmp_uniform(mmu, base);
@@ -472,7 +474,7 @@ static bool finish(const struct request *rq, uint64_t pa, unsigned size, struct 
             return refuse(rq, pa, size, WALK_READ_ONLY);
         page->allowed &= ~MMU_STORE;
     }
-    if (rq->access == MMU_FETCH && !page->host)
+    if ((rq->access == MMU_FETCH || hlvx) && !page->host)
         return refuse(rq, pa, size, WALK_NO_CODE);
     if (page->whole)
         page->allowed &= priv == PRV_M ? mmu->pmp_span.allowed_m : mmu->pmp_span.allowed;

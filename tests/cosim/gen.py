@@ -459,7 +459,8 @@ def generate(family, seeds, qemu=True):
     from_family = unprivileged
     if family not in FAMILIES:
         import privileged
-        from_family = privileged.FAMILIES[family]
+        import rules
+        from_family = (privileged.FAMILIES | rules.FAMILIES)[family]
     programs = [from_family(family, seed, qemu) for seed in seeds]
     out = ['/* SPDX-License-Identifier: MIT */']
     for program in programs:

@@ -80,6 +80,9 @@ static void reset(const struct program *program)
     csr_write(mcounteren, 0);
     csr_write(0x30a, 7UL << 61); /* menvcfg: Sstc, Svpbmt, Svadu */
     csr_write(0x30c, -1UL); /* mstateen0 */
+    csr_write(0x30d, 0);
+    csr_write(0x30e, 0);
+    csr_write(0x30f, 0);
     csr_write(0x60c, -1UL); /* hstateen0 */
     csr_write(0x10c, -1UL); /* sstateen0 */
     csr_write(satp, 0);
@@ -89,8 +92,8 @@ static void reset(const struct program *program)
     csr_write(sepc, 0);
     csr_write(scause, 0);
     csr_write(stval, 0);
-    csr_write(pmpaddr0, -1UL);
-    csr_write(pmpcfg0, 0x1f);
+    csr_write(pmpaddr7, -1UL);
+    csr_write(pmpcfg0, 0x1fUL << 56); /* all memory, behind what a program sets */
     csr_write(0x14d, -1UL);    /* stimecmp */
     csr_write(0x600, 0);       /* hstatus */
     csr_write(0x602, 0);       /* hedeleg */
@@ -208,6 +211,7 @@ void cosim_main(void)
         if (program->privileged)
             print_csrs();
         csr_write(mstatus, 3UL << 13);
+        csr_write(pmpcfg0, 0x1fUL << 56); /* an entry that matches in part binds M as well */
 #ifdef DUMP
         for (u64 *p = (u64 *)TABLE_BASE; p < (u64 *)(TABLE_BASE + TABLE_BYTES); p++) {
             if (*p) {

@@ -141,7 +141,8 @@ def main():
         print('1..0 # skip qemu-system-riscv64 is not installed')
         return 0
     build = Build(os.path.abspath(options.build), os.path.abspath(options.source))
-    running = argparse.Namespace(timeout=60, extra=[], keep=None, dump=False, qemu_only=False, spike=None, wide=False)
+    running = argparse.Namespace(timeout=60, extra=[], keep=None, dump=False, qemu_only=False,
+                                 spike=None, wide=False)
     failures = 0
     print(f'1..{len(MUTANTS)}')
     with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:

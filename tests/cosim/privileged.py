@@ -191,10 +191,29 @@ class Guest(Program):
         self.virtual_interrupt = self.rng.choice([0x4, 0x40, 0x400] +
                                                  ([] if self.qemu else [0x404, 0x444]))
         self.vtvm_possible = self.rng.randrange(2)
-        self.crossing = True
+        self.crossing = self.misaligned = True
         # A store that faults in its second page: Spike has stored to the first.
         self.crossing_stores = self.rng.randrange(2) and self.qemu
         self.registers = []
+
+    def protect(self, pages):
+        """PMP entries over the data, and over one of these pages: of what is read to translate."""
+        rng = self.rng
+        self.crossing = self.misaligned = False  # of how many accesses one consists is open
+        config = 0
+        for i in range(6):
+            size = 8 << rng.choice([0, 0, 1, 2, 5, 9, 10, 12])
+            at = DATA_BASE + rng.randrange(16) * PAGE + rng.randrange(0xc00)
+            at = at // size * size
+            mode = rng.choice([0, 1, 2, 3, 3]) if i else rng.choice([0, 2, 3])
+            if mode == 3 and i == 0 and pages:
+                at, size = rng.choice(pages), PAGE
+            # Of TOR the entry before this one is the base, whatever its own mode is.
+            address = at >> 2 | (size // 8 - 1 if mode == 3 else 0)
+            rights = rng.choice([0, 1, 3, 4, 5, 7, 7])
+            config |= (mode << 3 | rights) << 8 * i
+            self.csrw(f'pmpaddr{i}', address)
+        self.csrw('pmpcfg0', config | 0x1f << 56)
 
     def finish_memory(self):
         for page in range(16):
@@ -218,7 +237,7 @@ class Guest(Program):
     def offset(self, size, store=False):
         rng = self.rng
         shape = rng.randrange(8)
-        if shape == 0:
+        if shape == 0 and self.misaligned:
             return rng.randrange(8, 0x700)
         if shape == 1 and self.crossing and not (store and not self.crossing_stores):
             return PAGE - rng.randrange(1, 8)
@@ -264,6 +283,20 @@ class Guest(Program):
         if self.two_stages:  # of two stages that refuse an AMO, it reports the one that refuses a load
             return self.amos and ~target.flags & (V | R | W | A | D) == 0
         return target.flags & (W | A) or not target.flags & (R | X)  # the load sets A
+
+    def probe_mprv(self, choice):
+        """A load or a store of M with MPRV, at a level and through what it translates with."""
+        level, targets = self.rng.choice(choice)
+        mask = 3 << 11 | 1 << 39 | 1 << 17
+        lines, self.lines = self.lines, []
+        self.probe_memory(targets)
+        probe, self.lines = self.lines, lines
+        if any('t2' in line for line in probe):  # LR and SC use it
+            return
+        self.emit(f'li t2, {mask:#x}', 'csrc mstatus, t2', f'li t2, {level | 1 << 17:#x}')
+        self.emit('csrs mstatus, t2')
+        self.lines += probe
+        self.emit(f'li t2, {mask:#x}', 'csrc mstatus, t2')
 
     def probe_call(self, targets):
         offset = CALL_OFFSET + 2 * self.rng.randrange(28)
@@ -402,6 +435,12 @@ def random_delegation(p, to_vs=False):
     return bits & ~(1 << 2 | 1 << 4 | 1 << 6)
 
 
+def image_tables(space):
+    """The tables by which a space's image is reached: without them handlers cannot run."""
+    return {space.slot(at, level) & ~(PAGE - 1) for level in range(1, space.levels)
+            for at in (IMAGE,) + (() if space.g_stage else (IMAGE + USER_ALIAS,))}
+
+
 def fence_setup(program):
     program.setup += ['    sfence.vma', '    hfence.vvma', '    hfence.gvma']
 
@@ -422,6 +461,9 @@ def one_stage(family, seed, qemu):
     p.setup += [f'    li t0, {p.status:#x}', '    csrs mstatus, t0']
     p.csrw('medeleg', delegated)
     p.csrw('satp', atp[0])
+    if not qemu and rng.randrange(2):
+        p.protect([at & ~(PAGE - 1) for space, targets in roots for at in
+                   (t.pte for t in targets) if at and at & ~(PAGE - 1) not in image_tables(space)])
     fence_setup(p)
     current = 0
     for _ in range(rng.randrange(3, 7)):
@@ -433,8 +475,10 @@ def one_stage(family, seed, qemu):
             edit(p, roots[rng.randrange(2)][1], dict(zip((r[0].root for r in roots), asids)),
                  'sfence.vma')
             p.add_segment(p.lines, M, [0] * 32, [0] * 32)
-        level = rng.choice([U, HS])
         targets = roots[current][1]
+        if not qemu and rng.randrange(4) == 0:
+            p.segment(M, [(p.probe_mprv, 1, [(U, targets), (HS, targets)])], 12, 0)
+        level = rng.choice([U, HS])
         p.segment(level, [(p.probe_memory, 12, targets), (p.probe_call, 4, targets),
                           (p.probe_csr, 2, None), (p.probe_system, 1, None),
                           (p.probe_return, 1, None), (p.probe_ecall, 1, None)],
@@ -489,8 +533,7 @@ def two_stage(family, seed, qemu):
         vs_targets.append(targets)
     # The G-stages map the area of data and tables: by one superpage, or page by page so that some
     # walks fail on the way.
-    image_tables = {vs.slot(at, level) & ~(PAGE - 1) for vs in vs_spaces
-                    for at in (IMAGE, IMAGE + USER_ALIAS) for level in range(1, vs.levels)}
+    tables_of_image = image_tables(vs_spaces[0]) | image_tables(vs_spaces[1])
     for space in g_spaces:
         if rng.randrange(2):
             space.leaf(DATA_BASE, DATA_BASE, 1, GOOD | USER)
@@ -500,7 +543,7 @@ def two_stage(family, seed, qemu):
             if rng.randrange(24) == 0:
                 # QEMU 7.2 sets A and D of VS-stage PTEs without asking the G-stage for W.
                 flags ^= rng.choice([V, R, USER, A] if qemu else [V, R, USER, A, W, D, W | D])
-            space.leaf(at, at, 0, GOOD | USER if at in image_tables else flags)
+            space.leaf(at, at, 0, GOOD | USER if at in tables_of_image else flags)
 
     vmids = rng.sample(range(1, 1 << 14), 2)
     asids = rng.sample(range(1, 1 << 16), 2)
@@ -533,6 +576,11 @@ def two_stage(family, seed, qemu):
     p.csrw('0x280', vsatp[0])
     p.csrw('0x680', hgatp[0])
     p.csrw('satp', satp)
+    if not qemu and rng.randrange(2):
+        leaves = [(s, t) for s, ts in zip(g_spaces + vs_spaces, g_targets + vs_targets) for t in ts]
+        image = set().union(*(image_tables(s) for s in g_spaces + vs_spaces))
+        p.protect([t.pte & ~(PAGE - 1) for s, t in leaves
+                   if t.pte and t.pte & ~(PAGE - 1) not in image])
     fence_setup(p)
 
     stage = {'vs': 0, 'g': 0}
@@ -541,6 +589,9 @@ def two_stage(family, seed, qemu):
             manage(p, stage, hgatp, vsatp, g_spaces, g_targets, vs_spaces, vs_targets, vmids, asids,
                    vs_mode)
         level = rng.choice([VS, VS, VU, HS, U, VS, VU])
+        if not qemu and rng.randrange(4) == 0:
+            both = (vs_targets if vs_mode else g_targets)[stage['vs' if vs_mode else 'g']]
+            p.segment(M, [(p.probe_mprv, 1, [(VS, both), (VU, both)])], 12, 0)
         guest = (vs_targets if vs_mode else g_targets)[stage['vs' if vs_mode else 'g']]
         if level in (VS, VU):
             mine, paged = guest, vs_mode

@@ -21,6 +21,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 import gen          # noqa: E402
 import privileged   # noqa: E402
+import rules        # noqa: E402
 
 QEMU_CPU = 'rv64,h=true,sstc=true,svinval=true,svnapot=true,svpbmt=true'
 # The same instruction set as QEMU_CPU's, so that an encoding is illegal on both or on none.
@@ -35,6 +36,7 @@ CC = ['riscv64-linux-gnu-gcc', '-march=rv64gc', '-mabi=lp64d',
       '-fno-builtin', '-I' + HERE, '-T' + os.path.join(HERE, 'link.ld'), '-Wl,--build-id=none',
       '-Wl,--no-warn-rwx-segments', os.path.join(HERE, 'crt.S'), os.path.join(HERE, 'main.c')]
 FAMILIES = list(gen.FAMILIES) + list(privileged.FAMILIES)
+WIDE_FAMILIES = FAMILIES + list(rules.FAMILIES)
 
 
 def build(family, seeds, directory, options, name='batch'):
@@ -222,7 +224,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument('--isthmus', default='build/isthmus')
     parser.add_argument('--extra', action='append', default=[], help='option for isthmus run')
-    parser.add_argument('--family', action='append', choices=FAMILIES)
+    parser.add_argument('--family', action='append', choices=WIDE_FAMILIES)
     parser.add_argument('--variant', action='append', choices=VARIANTS)
     parser.add_argument('--seeds', default=None, metavar='FIRST:COUNT')
     parser.add_argument('--batch', type=int, default=40, help='programs an image')
@@ -243,7 +245,7 @@ def main():
     default = '1:2000' if os.environ.get('TEST_LONG') else '1:80'
     first, count = (int(x) for x in (options.seeds or default).split(':'))
     batches = [(family, list(range(at, min(at + options.batch, first + count))))
-               for family in options.family or FAMILIES
+               for family in options.family or (WIDE_FAMILIES if options.wide else FAMILIES)
                for at in range(first, first + count, options.batch)]
     if options.keep:
         os.makedirs(options.keep, exist_ok=True)

@@ -599,6 +599,40 @@ TEST_QEMU_DEVIATES(hlvx_needs_execute_in_place_of_read, "is a load")
         }
 }
 
+/* Hypervisor, "Hypervisor Virtual-Machine Load and Store Instructions": of the supervisor physical
+ * address, physical memory attributes, PMP among them, "must grant both execute and read". */
+TEST_QEMU_DEVIATES(hlvx_needs_read_and_execute_of_physical_memory, "is a load")
+{
+    static const u8 rights[] = {0, 1, 3, 4, 5, 7};
+    start(SV39, SV39);
+    csr_write(HSTATUS, HSTATUS_SPVP);
+    csr_write(PMPADDR0, (u64)data_page(0) >> 2 | (PAGE / 8 - 1));
+    for (unsigned i = 0; i < sizeof rights; i++) {
+        int readable = rights[i] & 1, executable = rights[i] & 4;
+        note("rights", rights[i]);
+        csr_write(PMPCFG0, 0x1fUL << 56 | 3 << 3 | rights[i]);
+        fence_all();
+        CHECK_EQ(run_insn(S, HLV_WU(A0, A0), VA, 0), readable ? ECALL_S : LOAD_ACCESS);
+        CHECK_EQ(run_insn(S, HLVX_WU(A0, A0), VA, 0),
+                 readable && executable ? ECALL_S : LOAD_ACCESS);
+        CHECK_EQ(run_insn(S, HLVX_HU(A0, A0), VA + 2, 0),
+                 readable && executable ? ECALL_S : LOAD_ACCESS);
+    }
+}
+
+/* And a device is not for executing. */
+TEST_QEMU_DEVIATES(hlvx_of_a_device_is_an_access_fault, "is a load")
+{
+    start(SV39, SV39);
+    csr_write(HSTATUS, HSTATUS_SPVP);
+    map(g, SV39, GPA, 0x200b000, 0, PTE_LEAF | PTE_U); /* mtime */
+    fence_all();
+    CHECK_EQ(run_insn(S, HLV_WU(A0, A0), VA + 0xff8, 0), ECALL_S);
+    CHECK_EQ(run_insn(S, HLVX_WU(A0, A0), VA + 0xff8, 0), LOAD_ACCESS);
+    CHECK_EQ(m_trap.tval, VA + 0xff8);
+    CHECK_EQ(m_trap.status & MSTATUS_GVA, MSTATUS_GVA);
+}
+
 TEST_QEMU_DEVIATES(mprv_with_mpv_goes_through_both_stages, "says page fault")
 {
     start(SV39, SV39);

@@ -122,7 +122,7 @@ def perf_map_case(runner, events):
 def random_cases(runner, directory):
     count = 500 if LONG else 10
     options = types.SimpleNamespace(dump=False, spike=None, wide=True)
-    for family in cosim.FAMILIES:
+    for family in cosim.WIDE_FAMILIES:
         for first in range(5001, 5001 + count, 20):
             seeds = list(range(first, min(first + 20, 5001 + count)))
 

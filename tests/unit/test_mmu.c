@@ -131,10 +131,12 @@ static void walks_agree_with_the_algorithm(void **state)
             struct model_answer want = model_translate(&m, &ctx, va, access);
             /* What is behind the translation is not the model's matter. */
             bool readable = want.ok && mem_readable(&f->mem, want.pa, 1);
-            enum mmu_access physical = access == MMU_HLVX ? MMU_LOAD : access;
-            if (want.ok && !pmp_check(&f->mmu, want.pa, 8, physical, ctx.mode & CTX_PRIV))
+            bool hlvx = access == MMU_HLVX; /* reads and executes */
+            unsigned priv = ctx.mode & CTX_PRIV;
+            if (want.ok && (!pmp_check(&f->mmu, want.pa, 8, hlvx ? MMU_LOAD : access, priv) ||
+                            (hlvx && !pmp_check(&f->mmu, want.pa, 8, MMU_FETCH, priv))))
                 want = model_fault(MODEL_ACCESS, access, 0, 0);
-            if (want.ok && access == MMU_FETCH && !readable)
+            if (want.ok && (access == MMU_FETCH || hlvx) && !readable)
                 want = model_fault(MODEL_ACCESS, access, 0, 0);
             if (want.ok && access == MMU_STORE && readable && !mem_ram(&f->mem, want.pa, 1))
                 want = model_fault(MODEL_ACCESS, access, 0, 0);
