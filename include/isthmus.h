@@ -173,8 +173,11 @@ struct isthmus *isthmus_new(const struct isthmus_config *config, int *error);
 /* End a machine that does not run. m may be NULL. */
 void isthmus_free(struct isthmus *m);
 
-/* Back to the state after reset, with RAM and the images as they were first loaded. */
-void isthmus_reset(struct isthmus *m);
+/* Back to the state after reset, with RAM and the images as they were first loaded. Large files are
+ * read again; they may have been removed, or replaced under their names. Result: 0; -ESTALE where a
+ * file was written to meanwhile, or another negative errno where it cannot be read: the machine then
+ * does not run until a later reset succeeds. */
+int isthmus_reset(struct isthmus *m);
 
 /* ---- Running ---- */
 

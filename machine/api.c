@@ -42,9 +42,9 @@ void isthmus_free(struct isthmus *m)
     machine_free(inside(m));
 }
 
-void isthmus_reset(struct isthmus *m)
+int isthmus_reset(struct isthmus *m)
 {
-    machine_reset(inside(m));
+    return machine_reset(inside(m));
 }
 
 enum isthmus_stop isthmus_run(struct isthmus *m, const struct isthmus_limits *limits)

@@ -22,6 +22,8 @@ void images_free(struct images *im)
     for (unsigned i = 0; i < im->blobs_n; i++) {
         free(im->blobs[i]->name);
         free(im->blobs[i]->bytes);
+        if (im->blobs[i]->fd >= 0)
+            close(im->blobs[i]->fd);
         free(im->blobs[i]);
     }
     free(im->blobs);
@@ -50,7 +52,7 @@ static struct blob *new_blob(struct images *im, char *name, uint64_t size)
         free(bytes);
         return NULL;
     }
-    *blob = (struct blob){name, bytes, size};
+    *blob = (struct blob){.name = name, .bytes = bytes, .size = size, .fd = -1};
     im->blobs[im->blobs_n++] = blob;
     return blob;
 }
@@ -65,13 +67,13 @@ int images_copy(struct images *im, const char *name, const void *bytes, uint64_t
     return 0;
 }
 
-/* Read fd, a file of `size` bytes as fstat said, into the blob. */
-static int read_all(int fd, struct blob *blob)
+/* Read size bytes of fd at offset, which are there as fstat said. */
+static int read_part(int fd, uint8_t *to, uint64_t size, uint64_t offset)
 {
     uint64_t done = 0;
 
-    while (done < blob->size) {
-        ssize_t n = read(fd, blob->bytes + done, blob->size - done);
+    while (done < size) {
+        ssize_t n = pread(fd, to + done, size - done, (off_t)(offset + done));
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)
@@ -81,6 +83,20 @@ static int read_all(int fd, struct blob *blob)
         done += (uint64_t)n;
     }
     return 0;
+}
+
+/* A file to be read again has a descriptor, and of those a process has some hundreds. */
+enum { KEPT_BYTES = 64 << 10 };
+
+/* Take over fd. */
+static void keep_file(struct blob *blob, int fd, const struct stat *st)
+{
+    if (blob->size <= KEPT_BYTES) {
+        close(fd);
+        return;
+    }
+    blob->fd = fd;
+    blob->changed = st->st_mtim;
 }
 
 static int read_open_file(struct images *im, int fd, const char *role, const char *path,
@@ -112,9 +128,11 @@ static int read_open_file(struct images *im, int fd, const char *role, const cha
     *blob = new_blob(im, name, (uint64_t)st.st_size);
     if (!*blob)
         return -ENOMEM;
-    err = read_all(fd, *blob);
+    err = read_part(fd, (*blob)->bytes, (*blob)->size, 0);
     if (err)
         log_error(im->log, "%s: cannot read it: %s", (*blob)->name, strerror(-err));
+    else
+        keep_file(*blob, fd, &st);
     return err;
 }
 
@@ -131,7 +149,8 @@ int images_read(struct images *im, const char *role, const char *path, struct bl
     err = read_open_file(im, fd, role, path, blob);
     if (err == -EISDIR)
         log_error(im->log, "%s %s: it is a directory; expected a file", role, path);
-    close(fd);
+    if (err)
+        close(fd);
     return err;
 }
 
@@ -173,8 +192,7 @@ static int add_piece(struct images *im, const struct piece *p, const char *part)
 
 int images_place(struct images *im, const struct blob *blob, uint64_t pa, uint64_t size)
 {
-    struct piece p = {
-        .blob = blob, .bytes = blob->bytes, .filled = blob->size, .pa = pa, .size = size};
+    struct piece p = {.blob = blob, .filled = blob->size, .pa = pa, .size = size};
 
     return add_piece(im, &p, "");
 }
@@ -220,7 +238,7 @@ static int place_segments(struct images *im, const struct blob *blob, const stru
         const struct elf_segment *s = &elf->segments[i];
         uint64_t skip = headers_below_ram(im, blob, elf, s);
         struct piece p = {.blob = blob,
-                          .bytes = blob->bytes + s->offset + skip,
+                          .offset = s->offset + skip,
                           .filled = s->filled - skip,
                           .pa = s->pa + skip,
                           .size = s->size - skip};
@@ -302,10 +320,63 @@ int images_place_any(struct images *im, const struct blob *blob, uint64_t pa, st
     return images_place(im, blob, pa, size);
 }
 
-void images_lay(const struct images *im, struct mem *mem)
+static int lay_piece(const struct images *im, const struct piece *p, struct mem *mem)
 {
-    for (unsigned i = 0; i < im->pieces_n; i++) {
-        const struct piece *p = &im->pieces[i];
-        mem_copy_in(mem, p->pa, p->bytes, p->filled);
+    const struct blob *b = p->blob;
+    uint8_t *to = mem_ram(mem, p->pa, p->filled);
+    int err;
+
+    if (b->bytes) {
+        memcpy(to, b->bytes + p->offset, p->filled);
+        return 0;
+    }
+    err = read_part(b->fd, to, p->filled, p->offset);
+    if (err)
+        log_error(im->log, "%s: cannot read it again: %s", b->name, strerror(-err));
+    return err;
+}
+
+/* Whether a file that is read again is as it was. */
+static int check_file(const struct images *im, const struct blob *b)
+{
+    struct stat st;
+
+    if (b->bytes)
+        return 0;
+    if (!fstat(b->fd, &st) && (uint64_t)st.st_size == b->size &&
+        st.st_mtim.tv_sec == b->changed.tv_sec && st.st_mtim.tv_nsec == b->changed.tv_nsec)
+        return 0;
+    log_error(im->log, "%s: the file was changed since it was loaded; the machine cannot be reset",
+              b->name);
+    return -ESTALE;
+}
+
+static int check_files(const struct images *im)
+{
+    int err = 0;
+
+    for (unsigned i = 0; i < im->blobs_n && !err; i++)
+        err = check_file(im, im->blobs[i]);
+    return err;
+}
+
+int images_lay(const struct images *im, struct mem *mem)
+{
+    int err = check_files(im);
+
+    for (unsigned i = 0; i < im->pieces_n && !err; i++)
+        err = lay_piece(im, &im->pieces[i], mem);
+    return err ? err : check_files(im); /* somebody may have changed one meanwhile */
+}
+
+void images_release(struct images *im)
+{
+    for (unsigned i = 0; i < im->blobs_n; i++) {
+        struct blob *b = im->blobs[i];
+
+        if (b->fd >= 0) {
+            free(b->bytes);
+            b->bytes = NULL;
+        }
     }
 }

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What is loaded into memory: pieces of files, kept in their first state, so that a reset can lay
- * them anew. Every piece is checked against RAM's bounds and against all others when it is added.
+ * What is loaded into memory: pieces of files. Every piece is checked against RAM's bounds and
+ * against all others when it is added. A reset lays them anew: small files' bytes are kept, large
+ * files are kept open and read again, so that a machine does not have its kernel in memory twice.
+ * What has the file's name by then does not matter; a file that was written to does.
  */
 #ifndef MACHINE_IMAGE_H
 #define MACHINE_IMAGE_H
@@ -10,17 +12,21 @@
 #include "base/log.h"
 #include "mem/mem.h"
 
+#include <time.h>
+
 /* A file's contents, or other bytes with a name. */
 struct blob {
-    char *name; /* for messages: "kernel PATH" */
-    uint8_t *bytes;
+    char *name;     /* for messages: "kernel PATH" */
+    uint8_t *bytes; /* NULL after images_release */
     uint64_t size;
+    int fd; /* of a large file; -1 */
+    struct timespec changed; /* then */
 };
 
 struct piece {
     const struct blob *blob;
-    const uint8_t *bytes; /* in the blob */
-    uint64_t filled;      /* how many bytes there are; the rest of size is zeros */
+    uint64_t offset; /* in the blob */
+    uint64_t filled; /* how many bytes there are; the rest of size is zeros */
     uint64_t pa, size;
 };
 
@@ -65,7 +71,11 @@ int images_place_elf(struct images *im, const struct blob *blob, struct image *o
 /* Place a blob: an ELF file where it says, a Linux Image or a raw one at pa. */
 int images_place_any(struct images *im, const struct blob *blob, uint64_t pa, struct image *out);
 
-/* Write all pieces into RAM, which is zero. */
-void images_lay(const struct images *im, struct mem *mem);
+/* Write all pieces into RAM, which is zero. -ESTALE, or another negative errno, where a file is not
+ * there any more as it was. */
+int images_lay(const struct images *im, struct mem *mem);
+
+/* All is loaded: keep no more than what images_lay needs. */
+void images_release(struct images *im);
 
 #endif

@@ -392,7 +392,8 @@ static int make(struct machine *m, const struct isthmus_config *config, const st
         if (!err)
             err = load(m, config);
         if (!err) {
-            machine_reset(m);
+            machine_reset(m); /* cannot fail while all is in memory */
+            images_release(&m->images);
             return 0;
         }
         virtio_slots_free(m);
@@ -483,12 +484,15 @@ static void reset_harts(struct machine *m)
     }
 }
 
-void machine_reset(struct machine *m)
+int machine_reset(struct machine *m)
 {
+    int err;
+
     consoles_flush(m);
     virtio_slots_reset(m); /* before RAM changes under them */
     mem_clear_ram(&m->mem);
-    images_lay(&m->images, &m->mem);
+    err = images_lay(&m->images, &m->mem);
+    m->unloaded = err;
     clock_turn_end(&m->clock);
     if (m->events)
         events_reset(m->events);
@@ -505,4 +509,5 @@ void machine_reset(struct machine *m)
     m->round_idle = true;
     m->off = false;
     m->exit_code = 0;
+    return err;
 }

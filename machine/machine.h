@@ -81,6 +81,7 @@ struct machine {
     int exit_code;
     bool trace_lost; /* lines of the trace could not be written */
     bool off;        /* powered off: only a reset brings it back */
+    bool unloaded;   /* the last reset could not load RAM */
     bool limited;    /* instructions of this run are limited, by the next two: */
     uint64_t budget; /* instructions that harts may still take up */
     uint64_t lent;   /* that they took up and may give back */
@@ -93,8 +94,8 @@ struct machine {
 /* See isthmus_new. *error is always set. */
 struct machine *machine_new(const struct isthmus_config *config, int *error);
 void machine_free(struct machine *m);
-/* State after reset, RAM as first loaded. No hart runs. */
-void machine_reset(struct machine *m);
+/* State after reset, RAM as first loaded. No hart runs. Result: see isthmus_reset. */
+int machine_reset(struct machine *m);
 
 /* The wire of an interrupt source (memmap.h) of the PLIC or APLIC. */
 struct irq_wire machine_wire(struct machine *m, unsigned source);

@@ -459,7 +459,9 @@ enum isthmus_stop machine_run(struct machine *m, const struct isthmus_limits *li
     virtio_slots_resume(m);
     do {
         machine_debug_attend(m, limit);
-        if (m->deterministic)
+        if (m->unloaded)
+            ran = false;
+        else if (m->deterministic)
             run_turns(m, limit);
         else
             ran = run_threads(m, limit);

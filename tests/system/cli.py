@@ -331,6 +331,21 @@ def a_signal_ends_the_run_as_signals_do(b):
 
 
 @case
+def a_large_file_is_in_memory_once(b):
+    """Where the guest has it; a machine's reset reads the file again."""
+    initrd = b.write("large", os.urandom(1 << 20) * 64)
+    process = subprocess.Popen([b.isthmus, "run", "--bios", "none", "--kernel", b.program(3),
+                                "--memory", "256M", "--initrd", initrd], stdin=subprocess.DEVNULL)
+    time.sleep(1)
+    with open(f"/proc/{process.pid}/smaps_rollup", encoding="ascii") as f:
+        resident = int(re.search(r"^Rss: +([0-9]+)", f.read(), re.M)[1]) >> 10
+    process.kill()
+    process.wait()
+    os.unlink(initrd)
+    assert 64 <= resident < 100, f"{resident} MiB"
+
+
+@case
 def a_machine_that_can_never_wake_is_told_in_deterministic_mode(b):
     expect(b.bare(6, "--deterministic"), 1, "every hart waits")
     expect(b.bare(12, "--deterministic"), 1, "every hart waits")

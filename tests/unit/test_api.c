@@ -7,6 +7,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -320,6 +321,96 @@ static void a_guest_prints_and_powers_off(void **state)
     isthmus_free(m);
 }
 
+/* A kernel of a size that the machine does not keep; the program, and something at its end. */
+enum { LARGE = 1 << 20, LARGE_END = LARGE - 8 };
+
+static void write_large(const char *path, char fill)
+{
+    FILE *f = fopen(path, "w");
+
+    assert_non_null(f);
+    assert_int_equal(fwrite(print_and_pass, sizeof(print_and_pass), 1, f), 1);
+    while (ftell(f) < LARGE)
+        fputc(fill, f);
+    assert_int_equal(fclose(f), 0);
+}
+
+static struct isthmus *machine_of_file(struct heard *h, char path[], char fill)
+{
+    struct isthmus_config config = config_for(h);
+    struct isthmus *m;
+    int fd = mkstemp(path);
+
+    assert_true(fd >= 0);
+    close(fd);
+    write_large(path, fill);
+    config.kernel = path;
+    m = isthmus_new(&config, NULL);
+    assert_non_null(m);
+    h->m = m;
+    return m;
+}
+
+static void expect_large(struct isthmus *m, struct heard *h, char fill)
+{
+    char end[8], want[8];
+
+    memset(want, fill, sizeof(want));
+    assert_int_equal(isthmus_mem_read(m, RAM + LARGE_END, end, sizeof(end)), 0);
+    assert_memory_equal(end, want, sizeof(end));
+    h->output_n = 0;
+    assert_int_equal(isthmus_run(m, NULL), ISTHMUS_STOP_EXIT);
+    assert_memory_equal(h->output, "AB", 2);
+}
+
+/* Files that are replaced or removed, as compilers and editors do, are still there for a reset. */
+static void a_reset_loads_files_again(void **state)
+{
+    char path[] = "/tmp/isthmus-api-XXXXXX", other[] = "/tmp/isthmus-api-XXXXXX";
+    struct heard h;
+    struct isthmus *m = machine_of_file(&h, path, 'x');
+    int fd = mkstemp(other);
+
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        expect_large(m, &h, 'x');
+        assert_int_equal(isthmus_mem_write(m, RAM + LARGE_END, "changed!", 8), 0);
+        if (i == 0) {
+            write_large(other, 'y');
+            assert_int_equal(rename(other, path), 0);
+        } else {
+            unlink(path);
+        }
+        assert_int_equal(isthmus_reset(m), 0);
+    }
+    expect_large(m, &h, 'x');
+    assert_string_equal(h.log, "");
+    close(fd);
+    isthmus_free(m);
+}
+
+/* One that was changed in place is no more what the machine was made of. */
+static void a_reset_with_a_changed_file_is_refused(void **state)
+{
+    for (int how = 0; how < 2; how++) {
+        char path[] = "/tmp/isthmus-api-XXXXXX";
+        struct heard h;
+        struct isthmus *m = machine_of_file(&h, path, 'x');
+
+        expect_large(m, &h, 'x');
+        if (how == 0)
+            assert_int_equal(truncate(path, 100), 0);
+        else
+            write_large(path, 'y');
+        assert_int_equal(isthmus_reset(m), -ESTALE);
+        assert_non_null(strstr(h.log, path));
+        assert_non_null(strstr(h.log, "changed"));
+        assert_int_equal(isthmus_run(m, NULL), ISTHMUS_STOP_ERROR);
+        unlink(path);
+        isthmus_free(m);
+    }
+}
+
 static void typed_input_comes_back_and_a_hook_may_stop(void **state)
 {
     struct heard h;
@@ -470,6 +561,8 @@ int main(void)
         cmocka_unit_test(another_thread_stops_it),
         cmocka_unit_test(sleepers_are_stopped_or_found_out),
         cmocka_unit_test(a_guest_prints_and_powers_off),
+        cmocka_unit_test(a_reset_loads_files_again),
+        cmocka_unit_test(a_reset_with_a_changed_file_is_refused),
         cmocka_unit_test(typed_input_comes_back_and_a_hook_may_stop),
         cmocka_unit_test(registers_have_names_and_rules),
         cmocka_unit_test(virtual_memory_is_seen_as_the_hart_sees_it),
