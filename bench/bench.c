@@ -14,7 +14,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { SAMPLES_MAX = 512, KEY_MAX = 48, CHECKS_MAX = 64 };
+enum { SAMPLES_MAX = 512, KEY_MAX = 48, CHECKS_MAX = 64, NAME_MAX_BYTES = 96 };
 
 struct bench_samples {
     unsigned n, checks_n;
@@ -134,16 +134,32 @@ static void print_number(double v)
         printf(" %12.*f", fabs(v) < 10 ? 2 : fabs(v) < 1000 ? 1 : 0, v);
 }
 
+/* A row's name where several benches are in one report. */
+static const char *full_name(const struct bench_report *r, const char *row, char *name, size_t size)
+{
+    snprintf(name, size, "%s%s%s", r->prefix, *r->prefix ? "." : "", row);
+    return name;
+}
+
+void bench_skip(struct bench_report *r, const char *name, const char *why)
+{
+    char full[NAME_MAX_BYTES];
+
+    json_object_set_new(r->skipped, full_name(r, name, full, sizeof(full)), json_string(why));
+    if (r->table)
+        printf("%-22s skipped: %s\n", name, why);
+}
+
 void bench_row(struct bench_report *r, struct bench_row row)
 {
     double ratio = row.less_is_better ? row.peer_value / row.value : row.value / row.peer_value;
-    char name[96];
+    char name[NAME_MAX_BYTES];
 
     if (isnan(row.value))
         return;
     if (row.value <= 0 || row.peer_value <= 0)
         ratio = NAN; /* less than can be measured */
-    snprintf(name, sizeof(name), "%s%s%s", r->prefix, *r->prefix ? "." : "", row.name);
+    full_name(r, row.name, name, sizeof(name));
     json_array_append_new(r->rows,
                           json_pack("{s:s, s:I, s:o, s:s, s:s, s:o, s:o}", "name", name, "size",
                                     (json_int_t)row.size, "value", number(row.value), "unit",
@@ -296,7 +312,7 @@ static int run_fetched(const struct bench *b, unsigned rounds, struct bench_repo
             printf("%s: skipped: %s\n\n", b->name, reason);
         return 0;
     }
-    if (folder && (f.prepared = b->prepare(folder, h->find, why, sizeof(why)))) {
+    if (folder && (f.prepared = b->prepare(folder, h, why, sizeof(why)))) {
         if (r->table)
             print_head(b);
         good = run_bench(b, rounds, &f, r, why, sizeof(why));

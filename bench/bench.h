@@ -19,6 +19,7 @@ enum { BENCH_ROUNDS_MAX = 15 };
 
 struct bench_samples;
 struct bench_report;
+struct bench_host;
 
 struct bench {
     const char *name;
@@ -35,7 +36,7 @@ struct bench {
     /* Benches with machines of their own, which have no image: what they run is made of the files
      * in a folder that bench_host.fetch gives; then rounds, on isthmus and QEMU in turn. Results:
      * NULL, false: it failed; why says so in at most size bytes. */
-    void *(*prepare)(const char *folder, char *(*find)(const char *name), char *why, unsigned size);
+    void *(*prepare)(const char *folder, const struct bench_host *host, char *why, unsigned size);
     bool (*round)(void *prepared, struct bench_samples *s, bool qemu, char *why, unsigned size);
     void (*release)(void *prepared);
 };
@@ -64,6 +65,9 @@ struct bench_row {
 };
 void bench_row(struct bench_report *r, struct bench_row row);
 
+/* Say why a row is not there. */
+void bench_skip(struct bench_report *r, const char *name, const char *why);
+
 /* Seconds of a clock that only goes forward. */
 double bench_seconds(void);
 
@@ -77,6 +81,8 @@ struct bench_host {
     /* The folder with the kernel and the disk of bench linux, the same; *unreachable: they cannot
      * be fetched. */
     char *(*fetch)(bool *unreachable);
+    /* The folder of a variant of what boot/debian.sh makes, if it was made: malloc'ed, or NULL. */
+    char *(*cached)(const char *variant);
     void (*complain)(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 };
 

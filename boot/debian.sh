@@ -9,9 +9,9 @@
 # initrd and disk.img in the end; it appears whole or not at all. (The firmware is not the host's,
 # since OpenSBI before 1.3 now and then starts a hart at the wrong place.)
 #
-# Variants: debian; debian-kvm, with QEMU and a guest to run in it; nested, which is no Debian but
-# a file system with QEMU's files and that guest, for tests and benches: it needs no machine to be
-# made; stress, the same with stress-ng.
+# Variants: debian; debian-kvm, with QEMU and a guest to run in it; debian-gcc, with a compiler, and
+# debian-kvm-gcc; nested, which is no Debian but a file system with QEMU's files and that guest, for
+# tests and benches: it needs no machine to be made; stress, the same with stress-ng.
 #
 # Progress goes to stdout, a line "PERCENT TEXT" each; what is wrong to stderr. Exit status 3:
 # the packages cannot be fetched.
@@ -25,6 +25,7 @@ keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 system='?essential apt systemd-sysv udev dbus login passwd kmod iproute2 iputils-ping
     e2fsprogs debian-archive-keyring less procps'
 vmm='qemu-system-riscv iperf3'
+compiler='gcc libc6-dev'
 modules='virtio_mmio virtio_blk failover net_failover virtio_net virtio-rng crc16 crc32c_generic
     crc32c-generic libcrc32c mbcache jbd2 ext4 netfs 9pnet 9p 9pnet_virtio'
 # What of the kernel's modules goes onto the disk: what a machine without PCI and USB can use.
@@ -35,10 +36,13 @@ kept='arch crypto fs lib net virt drivers/virtio drivers/block drivers/char driv
 case $variant in
 debian) packages=$system size=8G files_only= ;;
 debian-kvm) packages="$system $vmm" size=8G files_only= ;;
+debian-gcc) packages="$system $compiler" size=8G files_only= ;;
+debian-kvm-gcc) packages="$system $vmm $compiler" size=8G files_only= ;;
 nested) packages=$vmm size=512M files_only=yes ;;
 stress) packages="$vmm stress-ng" size=1G files_only=yes ;;
 esac
 [ -z "$files_only" ] || modules="$modules irqbypass kvm"
+case $packages in *"$vmm"*) has_guest=yes ;; *) has_guest= ;; esac
 
 PATH=$PATH:/usr/sbin:/sbin
 for tool in apt-get dpkg-deb mke2fs cpio xz depmod; do
@@ -279,7 +283,7 @@ add_settings() {
     [ -z "$proxy" ] || echo "Acquire::http::Proxy \"$proxy\";" |
         sed -E 's,//(localhost|127\.0\.0\.1|\[::1\]),//10.0.2.2,' \
             >"$tree/etc/apt/apt.conf.d/90proxy"
-    [ "$variant" = debian ] || {
+    [ -z "$has_guest" ] || {
         printf '\n%s\n%s\n' "KVM: the command 'nested' starts a guest under QEMU (nested --help)" '' \
             >"$tree/isthmus-motd"
     }
@@ -345,7 +349,7 @@ fi
 unpack
 unpack_kernel
 make_initrd "$work/initrd" "$here/debian-init.sh" "$modules" "$new/initrd"
-[ "$variant" = debian ] || add_guest
+[ -z "$has_guest" ] || add_guest
 if [ -n "$files_only" ]; then
     for part in doc man locale info; do
         rm -rf "$tree/usr/share/$part"

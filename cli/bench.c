@@ -75,7 +75,7 @@ static char *fetch(bool *unreachable)
     return boot_files("nested", unreachable);
 }
 
-static const struct bench_host host = {find_data, fetch, complain};
+static const struct bench_host host = {find_data, fetch, boot_cached, complain};
 
 int cmd_bench(int argc, char **argv)
 {

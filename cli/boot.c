@@ -25,7 +25,7 @@ enum { BAR_WIDTH = 30, LINE_BYTES = 256 };
 struct boot {
     const char *system; /* "debian", once it was named */
     const char *harts, *memory, *share;
-    bool kvm, prepare_only;
+    bool kvm, gcc, prepare_only;
 };
 
 /* --- Options --- */
@@ -58,6 +58,13 @@ static int take_kvm(void *target, const char *value)
     return 0;
 }
 
+static int take_gcc(void *target, const char *value)
+{
+    (void)value;
+    ((struct boot *)target)->gcc = true;
+    return 0;
+}
+
 static int take_prepare(void *target, const char *value)
 {
     (void)value;
@@ -81,6 +88,7 @@ static const struct option_row options[] = {
     {"--harts", "N", "number of harts (2)", take_harts},
     {"--memory", "SIZE", "RAM (2G)", take_memory},
     {"--kvm", NULL, "with QEMU and a kernel inside, to run guests by KVM", take_kvm},
+    {"--gcc", NULL, "with a C compiler", take_gcc},
     {"--share", "DIR", "a directory for the guest; see isthmus run --help", take_share},
     {"--prepare", NULL, "fetch and install only", take_prepare},
 };
@@ -262,6 +270,17 @@ char *boot_files(const char *variant, bool *unreachable)
     return NULL;
 }
 
+char *boot_cached(const char *variant)
+{
+    char *folder = cache_folder(), *ready = folder ? text("%s/%s", folder, variant) : NULL;
+
+    free(folder);
+    if (ready && !access(ready, F_OK))
+        return ready;
+    free(ready);
+    return NULL;
+}
+
 /* --- Booting --- */
 
 /* Commas as --disk wants them. */
@@ -311,6 +330,14 @@ static int start(const struct boot *b, const char *folder)
     return status;
 }
 
+/* The variant of boot/debian.sh. */
+static const char *variant_name(const struct boot *b)
+{
+    if (b->kvm)
+        return b->gcc ? "debian-kvm-gcc" : "debian-kvm";
+    return b->gcc ? "debian-gcc" : "debian";
+}
+
 int cmd_boot(int argc, char **argv)
 {
     struct boot b = {.harts = "2", .memory = "2G"};
@@ -324,7 +351,7 @@ int cmd_boot(int argc, char **argv)
         complain("boot: expected the system: debian");
         return EXIT_USAGE;
     }
-    folder = boot_files(b.kvm ? "debian-kvm" : "debian", &unreachable);
+    folder = boot_files(variant_name(&b), &unreachable);
     status = !folder ? EXIT_FAILED : b.prepare_only ? 0 : start(&b, folder);
     free(folder);
     return status;

@@ -70,6 +70,8 @@ char *find_data(const char *name);
 /* The folder with a variant of what boot/debian.sh makes, which is made where it is not there yet.
  * Result: malloc'ed, or NULL after complaining; *unreachable: packages cannot be fetched. */
 char *boot_files(const char *variant, bool *unreachable);
+/* The same folder if it is there already: malloc'ed, or NULL. */
+char *boot_cached(const char *variant);
 
 /* Write the counters of m, and what else `extra` (a JSON object of jansson, may be NULL) holds, as
  * one JSON object to the open file; it is closed. Result: 0, or EXIT_FAILED after complaining. */

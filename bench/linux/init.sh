@@ -1,8 +1,7 @@
 #!/bin/busybox sh
 # SPDX-License-Identifier: MIT
 # First program of the kernels of `isthmus bench linux`: of the machine's, and of those of its guests,
-# which have bench=PART in their command line. A line "@ KEY VALUE" is a measurement, "@ KEY" alone
-# a moment, whose time is taken outside.
+# which have bench=PART in their command line. Lines that begin with "@ ": see bench/console.h.
 /bin/busybox mkdir -p /proc /sys /dev /tmp /mnt
 /bin/busybox --install -s /bin
 export PATH=/bin
@@ -71,7 +70,7 @@ cp /mnt/usr/local/share/guest/initrd /mnt/tmp/initrd
 size=$(stat -c %s /mnt/tmp/initrd)
 truncate -s $(((size + 3) / 4 * 4)) /mnt/tmp/initrd
 cat /extra.cpio >>/mnt/tmp/initrd
-echo "@ nested-start"
+echo "@ nested-prompt-start"
 guest prompt
 guest sink -device virtio-net-device,netdev=n,mac=52:54:00:00:00:01 \
     -netdev stream,id=n,server=on,addr.type=unix,addr.path=/tmp/wire >/tmp/sink &

@@ -59,6 +59,16 @@ def chart(program):
     return None if done.returncode == 1 and '/nowhere/chart.svg' in done.stderr else done.stderr
 
 
+def folder_of_files(program):
+    """Problem with where bench linux has its files, or None."""
+    with tempfile.TemporaryDirectory() as cache:
+        os.makedirs(os.path.join(cache, 'isthmus', 'debian', 'nested')) # as if it had been fetched
+        done = subprocess.run([program, 'bench', 'linux'], capture_output=True, text=True, timeout=60,
+                              env=dict(os.environ, XDG_CACHE_HOME=cache, TMPDIR='/nowhere'))
+    told = done.returncode == 1 and '/nowhere/isthmus-bench-' in done.stderr
+    return None if told else done.stderr
+
+
 def main():
     program = sys.argv[1]
     checks = [
@@ -68,6 +78,7 @@ def main():
                                                  'put, latency': 'ns',
                                                  'windows, each in turn': 'ns'})),
         ('a chart', lambda: chart(program)),
+        ('linux has its files below $TMPDIR', lambda: folder_of_files(program)),
         ('an unknown name is a usage error',
          lambda: None if bench(program, 'speed').returncode == 2 else 'status is not 2'),
     ]
