@@ -336,7 +336,10 @@ def a_large_file_is_in_memory_once(b):
     initrd = b.write("large", os.urandom(1 << 20) * 64)
     process = subprocess.Popen([b.isthmus, "run", "--bios", "none", "--kernel", b.program(3),
                                 "--memory", "256M", "--initrd", initrd], stdin=subprocess.DEVNULL)
-    time.sleep(1)
+    end = time.monotonic() + 20
+    while len(os.listdir(f"/proc/{process.pid}/task")) == 1 and time.monotonic() < end:
+        time.sleep(0.1)  # no hart runs yet
+    time.sleep(0.5)
     with open(f"/proc/{process.pid}/smaps_rollup", encoding="ascii") as f:
         resident = int(re.search(r"^Rss: +([0-9]+)", f.read(), re.M)[1]) >> 10
     process.kill()
