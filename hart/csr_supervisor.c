@@ -52,6 +52,8 @@ void csr_write_sip(struct hart *h, const struct csr_write *w, uint64_t may)
     uint64_t own = h->csr.mvien & ~delegated(h) & writable;
 
     h->csr.mvip = (h->csr.mvip & ~own) | (w->value & own);
+    if (w->value & own)
+        hart_irq_changed(h);
     csr_change_mip(h, w, delegated(h) & writable, 0);
 }
 

@@ -198,7 +198,9 @@ def probe_interrupt(p, level):
     choices = [('0x104', 0x222), ('0x144', 2), ('0x100', SIE)]  # sie, sip, sstatus
     if level in (HS, M):
         choices += [('0x645', 0x444), ('0x644', 4), ('0x604', 0x444), ('0x204', 0x222),
-                    ('0x244', 2), ('0x603', 0x444), ('0x200', SIE)]
+                    ('0x244', 2), ('0x200', SIE)]
+        if p.family != 'aia':
+            choices.append(('0x603', 0x444))
     if level == M:
         choices += [('mip', 0x222), ('mip', 0x222), ('mie', 0x666), ('mstatus', MIE),
                     ('mstatus', SIE), ('mideleg', 0x222)]
@@ -214,4 +216,58 @@ def probe_interrupt(p, level):
         p.emit('addi x9, x9, 1')
 
 
-FAMILIES = {'access': access, 'interrupts': interrupts}
+def probe_aia(p, level):
+    """What AIA adds, without priority arrays, whose width is open: Spike has none."""
+    rng = p.rng
+    shape = rng.randrange(6)
+    if shape < 2:
+        probe_interrupt(p, level)
+    elif shape < 4:
+        tops = ['0xdb0'] if level in (VS, U, VU) else ['0xdb0', '0xeb0'] + ['0xfb0'] * (level == M)
+        rd, csr = p.result(), rng.choice(tops + ['0x15c', '0x309', '0x609', '0xeb0'])
+        p.emit(f'csrr {rd}, {csr}')
+        if csr in ('0xdb0', '0xfb0'):  # where iprio is all zeros IPRIO may be 1
+            p.emit(f'srli {rd}, {rd}, 16')
+    elif level in (HS, M) and rng.randrange(2):  # hvictl
+        # With VTI a guest's handler cannot mask what it took, and Spike takes HS's interrupts in VS:
+        # in M alone, for what vstopi says. Spike lets DPR decide before priority numbers.
+        value = rng.getrandbits(10) | rng.choice([0, 1, 5, 9, 13, 40, 63]) << 16
+        vti = level == M and rng.randrange(2)
+        if vti:
+            value &= ~0xff
+        p.emit(f'li t1, {value | vti << 30:#x}', 'csrw 0x609, t1', f'csrr {p.result()}, 0x609',
+               f'csrr {p.result()}, 0xeb0', *(['csrw 0x609, x0'] if vti else []))
+    elif level == M:
+        csr = rng.choice(['0x308', '0x309'])  # mvien, mvip
+        p.emit(f'li t1, {rng.getrandbits(12) & 0x202:#x}',
+               f'{rng.choice(["csrrs", "csrrc"])} {p.result()}, {csr}, t1')
+    else:
+        p.emit(f'csrr {p.result()}, {rng.choice(["0x308", "0x608", "0x144", "0x104"])}')
+
+
+def aia(family, seed, qemu):
+    """The same with mvien, mvip, hvictl, and the registers that name the top interrupt."""
+    p = Rules(family, seed, qemu)
+    p.prepare()
+    rng = p.rng
+    p.csrw(0x609, 0)
+    p.csrw(0x308, 0)
+    p.csrw(0x309, 0)
+    p.csrw(0x303, p.mostly(0x222))
+    p.csrw(0x603, 0x444)  # all: Spike leaves VS-level interrupts out of stopi
+    p.csrw(0x304, p.mostly(0x1666))
+    p.csrw(0x204, p.mostly(0x222))
+    p.csrw(0x200, rng.choice([0, SIE]))
+    p.csrw(0x308, p.mostly(0x202))
+    p.csrw(0x30c, p.mostly(ENABLES) | rng.choice([0, 1 << 59]))
+    p.csrw(0x60c, p.mostly(ENABLES) | rng.choice([0, 1 << 59]))
+    for _ in range(6):
+        level = rng.choice([U, HS, HS, VS, VS, VU, M])
+        p.start()
+        for _ in range(rng.randrange(4, 12)):
+            probe_aia(p, level)
+        p.finish(level | rng.choice([0, SIE]) | rng.choice([0, MPIE]))
+    return p
+
+
+FAMILIES = {'access': access, 'interrupts': interrupts, 'aia': aia}

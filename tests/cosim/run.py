@@ -62,7 +62,9 @@ def output_of(command, timeout):
 
 def on_other(elf, options):
     if options.spike:
-        return output_of([options.spike, '--isa=' + SPIKE_ISA, '-m0x80000000:0x8000000',
+        # With Smstateen Spike withholds what AIA adds: its mstateen0.AIA is zero.
+        isa = SPIKE_ISA.replace('smstateen', 'smaia_ssaia') if options.aia else SPIKE_ISA
+        return output_of([options.spike, '--isa=' + isa, '-m0x80000000:0x8000000',
                           '--triggers=0', elf], options.timeout)
     return output_of(['qemu-system-riscv64', '-M', 'virt', '-cpu', QEMU_CPU, '-m', '128M', '-bios',
                       'none', '-kernel', elf, '-display', 'none', '-monitor', 'none', '-serial',
@@ -70,9 +72,12 @@ def on_other(elf, options):
 
 
 def on_isthmus(elf, options, variant):
-    return output_of([options.isthmus, 'run', '--cpu', CPU, '--bios', 'none', '--kernel', elf,
-                      '--memory', '128M', '--console', 'stdio'] + VARIANTS[variant] +
-                     options.extra, options.timeout)
+    machine = ['--cpu', CPU]
+    if options.aia:
+        machine = ['--cpu', CPU + ',-smstateen,-ssstateen', '--aia', 'aplic']
+    return output_of([options.isthmus, 'run', '--bios', 'none', '--kernel', elf, '--memory', '128M',
+                      '--console', 'stdio'] + machine + VARIANTS[variant] + options.extra,
+                     options.timeout)
 
 
 def split_fields(line):
@@ -198,6 +203,7 @@ def save(directory, file, lines):
 def run_batch(family, seeds, options):
     """Returns (name, difference or None)."""
     name = f'{family} {seeds[0]}..{seeds[-1]}'
+    options = argparse.Namespace(**{**vars(options), 'aia': family == 'aia'})
     directory = options.keep or tempfile.mkdtemp(prefix='cosim-')
     try:
         elf = build(family, seeds, directory, options)

@@ -394,6 +394,25 @@ static void mvip_injects_into_s_level(void **state)
     assert_int_equal(peek(h, CSR_mvip), 0);
 }
 
+/* An interrupt is taken right behind the write that makes it pending, in mvip as in mip (Privileged,
+ * "Machine Interrupt Registers"). */
+static void sip_as_an_alias_of_mvip_acts_at_once(void **state)
+{
+    struct hart *h = hart_of(state);
+    const uint32_t code[] = {csrrs(0, CSR_sip, A0), 0x13, 0x13, 0x13, 0x13, 0x13}; /* nops */
+
+    poke(h, CSR_mvien, BIT(IRQ_SSI));
+    poke(h, CSR_sie, BIT(IRQ_SSI));
+    poke(h, CSR_sstatus, MSTATUS_SIE);
+    memcpy(h->mem->ram, code, sizeof(code));
+    h->x[A0] = BIT(IRQ_SSI);
+    h->pc = RAM;
+    enter(h, HS);
+    hart_run(h, 4);
+    assert_true(peek(h, CSR_scause) == (CAUSE_INTERRUPT | IRQ_SSI));
+    assert_int_equal(peek(h, CSR_sepc), RAM + 4);
+}
+
 static void mvien_parts_seip(void **state)
 {
     struct hart *h = hart_of(state);
@@ -839,6 +858,7 @@ int main(void)
         IMSIC_TEST(topi_reports_and_orders),
         AIA_TEST(traps_take_what_topi_says),
         AIA_TEST(mvip_injects_into_s_level),
+        AIA_TEST(sip_as_an_alias_of_mvip_acts_at_once),
         AIA_TEST(mvien_parts_seip),
         AIA_TEST(hvip_injects_local_interrupts),
         AIA_TEST(hvictl_injects_any_interrupt),
