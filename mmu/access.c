@@ -194,23 +194,20 @@ bool mmu_hlvx(struct mmu *mmu, const struct mmu_ctx *ctx, uint64_t va, unsigned 
 {
     unsigned n = crosses_page(va, size) ? first_part(va) : size;
     struct mmu_page page;
-    uint64_t high = 0;
 
+    /* What can be executed is memory: page.host is there. */
     if (!translate(mmu, ctx, va, n, MMU_HLVX, &page, fault))
         return false;
     if (unlikely(mmu->watches) && watch_meets(mmu->watches, ctx, va, size, MMU_LOAD, fault))
         return false;
-    if (n == size)
-        return read_page(mmu, &page, va, size, value, fault);
-    if (!page.host)
-        return access_fault(fault, LOAD_ACCESS_FAULT, va);
+    if (n == size) {
+        *value = read_host(page.host, size);
+        return true;
+    }
     *value = read_bytes(page.host, n);
     if (!translate(mmu, ctx, va + n, size - n, MMU_HLVX, &page, fault))
         return false;
-    if (!page.host)
-        return access_fault(fault, LOAD_ACCESS_FAULT, va + n);
-    high = read_bytes(page.host, size - n);
-    *value |= high << 8 * n;
+    *value |= read_bytes(page.host, size - n) << 8 * n;
     return true;
 }
 
