@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "bench/debian.h"
 #include "bench/console.h"
+#include "bench/temporary.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -15,7 +16,7 @@ enum { SECTOR = 512, PIECE = 1 << 30 };
 
 struct debian {
     char firmware[PATH_MAX], kernel[PATH_MAX], initrd[PATH_MAX], disk[PATH_MAX];
-    char copy[PATH_MAX], script[PATH_MAX];
+    struct temporary copy, script;
     bool gcc;
 };
 
@@ -52,7 +53,7 @@ static bool append_file(FILE *out, const char *name, const struct bench_host *ho
 static bool make_script(const struct debian *d, const struct bench_host *host)
 {
     char *script = host->find("bench/linux/bench-debian.sh");
-    FILE *out = fopen(d->script, "we");
+    FILE *out = fopen(d->script.path, "we");
     bool good;
 
     if (!out) {
@@ -68,7 +69,7 @@ static bool make_script(const struct debian *d, const struct bench_host *host)
     return !fclose(out) && good;
 }
 
-bool debian_prepare(struct debian **made, const char *folder, const struct bench_host *host)
+bool debian_prepare(struct debian **made, const struct bench_host *host)
 {
     char *gcc = host->cached("debian-gcc"), *found = gcc ? gcc : host->cached("debian");
     struct debian *d = NULL;
@@ -82,21 +83,19 @@ bool debian_prepare(struct debian **made, const char *folder, const struct bench
         snprintf(d->kernel, sizeof(d->kernel), "%s/vmlinux", found);
         snprintf(d->initrd, sizeof(d->initrd), "%s/initrd", found);
         snprintf(d->disk, sizeof(d->disk), "%s/disk.img", found);
-        snprintf(d->copy, sizeof(d->copy), "%s/debian.img", folder);
-        snprintf(d->script, sizeof(d->script), "%s/script.img", folder);
         d->gcc = gcc;
     }
     free(found);
     *made = d;
-    return d && make_script(d, host);
+    return d && temporary_make(&d->copy) && temporary_make(&d->script) && make_script(d, host);
 }
 
 void debian_release(struct debian *d)
 {
     if (!d)
         return;
-    unlink(d->copy);
-    unlink(d->script);
+    temporary_close(&d->copy);
+    temporary_close(&d->script);
     free(d);
 }
 
@@ -122,14 +121,13 @@ static bool copy_data(int from, int to, off_t size)
 static bool copy_disk(const struct debian *d)
 {
     int from = open(d->disk, O_RDONLY | O_CLOEXEC);
-    int to = open(d->copy, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     struct stat st;
-    bool good = from >= 0 && to >= 0 && !fstat(from, &st) && copy_data(from, to, st.st_size) &&
-                !fsync(to); /* the host has nothing left to write when the machine starts */
+    bool good = from >= 0 && !fstat(from, &st) && !ftruncate(d->copy.fd, 0) &&
+                copy_data(from, d->copy.fd, st.st_size) &&
+                !fsync(d->copy.fd); /* the host has nothing left to write when the machine starts */
     int err = errno;
 
     close(from);
-    close(to);
     errno = err;
     return good;
 }
@@ -139,8 +137,8 @@ static bool copy_disk(const struct debian *d)
 static bool run_side(const struct debian *d, struct bench_samples *s, enum bench_side side,
                      char *why, unsigned size)
 {
-    char script[PATH_MAX + 16], drive[PATH_MAX + 64], more[PATH_MAX + 64];
-    const char *const isthmus[] = {"--append", "console=ttyS0", "--disk", d->copy, "--disk",
+    char script[128], drive[128], more[128];
+    const char *const isthmus[] = {"--append", "console=ttyS0", "--disk", d->copy.path, "--disk",
                                    script,     "--net",         "user",   NULL};
     /* vda is what has the greater number. */
     const char *const qemu[] = {"-append", "console=ttyS0",
@@ -153,12 +151,13 @@ static bool run_side(const struct debian *d, struct bench_samples *s, enum bench
                                 NULL};
 
     if (!copy_disk(d)) {
-        snprintf(why, size, "%s: cannot copy %s to it: %s", d->copy, d->disk, strerror(errno));
+        snprintf(why, size, "cannot copy %s to %s: %s", d->disk, temporary_folder(),
+                 strerror(errno));
         return false;
     }
-    snprintf(script, sizeof(script), "%s,readonly", d->script);
-    snprintf(drive, sizeof(drive), "file=%s,if=none,id=root,format=raw", d->copy);
-    snprintf(more, sizeof(more), "file=%s,if=none,id=more,format=raw,readonly=on", d->script);
+    snprintf(script, sizeof(script), "%s,readonly", d->script.path);
+    snprintf(drive, sizeof(drive), "file=%s,if=none,id=root,format=raw", d->copy.path);
+    snprintf(more, sizeof(more), "file=%s,if=none,id=more,format=raw,readonly=on", d->script.path);
     return console_run(
                &(struct console_machine){.firmware = d->firmware,
                                          .kernel = d->kernel,

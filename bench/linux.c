@@ -9,6 +9,7 @@
 #include "bench/console.h"
 #include "bench/cpio.h"
 #include "bench/debian.h"
+#include "bench/temporary.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -26,9 +27,8 @@
 enum { SCRATCH_BYTES = 256 << 20 };
 
 struct linux_files {
-    char folder[PATH_MAX - 32]; /* of temporary files */
-    char firmware[PATH_MAX], kernel[PATH_MAX], nested[PATH_MAX], initrd[PATH_MAX],
-        scratch[PATH_MAX];
+    char firmware[PATH_MAX], kernel[PATH_MAX], nested[PATH_MAX];
+    struct temporary initrd, scratch;
     int listener;
     unsigned port;
     struct debian *debian; /* NULL: there is no disk of it */
@@ -86,7 +86,7 @@ static bool make_initrd(const struct linux_files *f, const char *folder,
     program = script ? find("bench/bench_linux") : NULL;
     snprintf(path, sizeof(path), "%s/initrd", folder);
     if (program && (base = read_file(path, &base_n)) && (init = read_file(script, &init_n)) &&
-        (bench = read_file(program, &bench_n)) && (out = fopen(f->initrd, "wb"))) {
+        (bench = read_file(program, &bench_n)) && (out = fopen(f->initrd.path, "wb"))) {
         fwrite(base, 1, base_n, out);
         good = write_archives(out, init, init_n, bench, bench_n);
     }
@@ -114,31 +114,16 @@ static bool open_listener(struct linux_files *f)
     return true;
 }
 
-/* A folder of ours where temporary files go. */
-static bool make_folder(struct linux_files *f)
-{
-    const char *dir = getenv("TMPDIR");
-    int n = snprintf(f->folder, sizeof(f->folder), "%s/isthmus-bench-XXXXXX",
-                     dir && *dir ? dir : "/tmp");
-
-    return n > 0 && (size_t)n < sizeof(f->folder) && mkdtemp(f->folder);
-}
-
 static bool make_files(struct linux_files *f, const char *folder, const struct bench_host *host)
 {
-    int scratch;
-
     snprintf(f->firmware, sizeof(f->firmware), "%s/firmware", folder);
     snprintf(f->kernel, sizeof(f->kernel), "%s/vmlinux", folder);
     snprintf(f->nested, sizeof(f->nested), "%s/disk.img", folder);
-    snprintf(f->initrd, sizeof(f->initrd), "%s/initrd", f->folder);
-    snprintf(f->scratch, sizeof(f->scratch), "%s/scratch.img", f->folder);
-    scratch = open(f->scratch, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (scratch < 0)
+    if (!temporary_make(&f->initrd) || !temporary_make(&f->scratch))
         return false;
-    errno = posix_fallocate(scratch, 0, SCRATCH_BYTES);
-    close(scratch);
-    return !errno && make_initrd(f, folder, host->find) && open_listener(f);
+    errno = posix_fallocate(f->scratch.fd, 0, SCRATCH_BYTES);
+    return !errno && make_initrd(f, folder, host->find) && open_listener(f) &&
+           debian_prepare(&f->debian, host);
 }
 
 static void *linux_prepare(const char *folder, const struct bench_host *host, char *why,
@@ -146,14 +131,9 @@ static void *linux_prepare(const char *folder, const struct bench_host *host, ch
 {
     struct linux_files *f = calloc(1, sizeof(*f));
 
-    if (f && !make_folder(f)) {
-        snprintf(why, size, "%s: cannot make the folder: %s", f->folder, strerror(errno));
-        free(f);
-        return NULL;
-    }
-    if (f && make_files(f, folder, host) && debian_prepare(&f->debian, f->folder, host))
+    if (f && make_files(f, folder, host))
         return f;
-    snprintf(why, size, "cannot make temporary files%s%s: %s", f ? " in " : "", f ? f->folder : "",
+    snprintf(why, size, "cannot make temporary files in %s: %s", temporary_folder(),
              strerror(errno));
     if (f)
         bench_linux.release(f);
@@ -165,9 +145,8 @@ static void linux_release(void *prepared)
     struct linux_files *f = prepared;
 
     debian_release(f->debian);
-    unlink(f->initrd);
-    unlink(f->scratch);
-    rmdir(f->folder);
+    temporary_close(&f->initrd);
+    temporary_close(&f->scratch);
     if (f->listener > 0)
         close(f->listener);
     free(f);
@@ -195,9 +174,9 @@ static void *sink(void *opaque)
 static bool run_side(const struct linux_files *f, struct bench_samples *s, enum bench_side side,
                      char *why, unsigned size)
 {
-    char append[128], ours[PATH_MAX + 16], ro[PATH_MAX + 64], rw[PATH_MAX + 64];
-    const char *const isthmus[] = {"--append", append,  "--disk", ours, "--disk",
-                                   f->scratch, "--net", "user",   NULL};
+    char append[128], ours[PATH_MAX + 16], ro[PATH_MAX + 64], rw[128];
+    const char *const isthmus[] = {"--append",      append,  "--disk", ours, "--disk",
+                                   f->scratch.path, "--net", "user",   NULL};
     const char *const qemu[] = {"-append", append,
                                 "-drive",  ro,
                                 "-device", "virtio-blk-device,drive=ro",
@@ -210,10 +189,10 @@ static bool run_side(const struct linux_files *f, struct bench_samples *s, enum 
     snprintf(append, sizeof(append), "console=ttyS0 quiet port=%u", f->port);
     snprintf(ours, sizeof(ours), "%s,readonly", f->nested);
     snprintf(ro, sizeof(ro), "file=%s,if=none,id=ro,format=raw,readonly=on", f->nested);
-    snprintf(rw, sizeof(rw), "file=%s,if=none,id=rw,format=raw", f->scratch);
+    snprintf(rw, sizeof(rw), "file=%s,if=none,id=rw,format=raw", f->scratch.path);
     return console_run(&(struct console_machine){.firmware = f->firmware,
                                                  .kernel = f->kernel,
-                                                 .initrd = f->initrd,
+                                                 .initrd = f->initrd.path,
                                                  .isthmus = isthmus,
                                                  .qemu = qemu},
                        side, s, why, size) &&

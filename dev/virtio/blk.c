@@ -254,7 +254,7 @@ static void request(struct virtio *v, unsigned n, struct virtq_chain *c)
     struct blk *b = blk_of(v);
     struct blk_header h;
     struct iovec *last;
-    uint8_t *status;
+    uint8_t *status, result;
     uint64_t data;
 
     if (!virtq_read(&c->out, &h, sizeof(h)) || c->in.bytes == 0) {
@@ -265,8 +265,9 @@ static void request(struct virtio *v, unsigned n, struct virtq_chain *c)
     status = (uint8_t *)last->iov_base + last->iov_len - 1;
     virtq_write_last(&c->in, S_IOERR);
     data = c->in.bytes;
-    *status = execute(b, &h, c);
-    virtio_push(v, n, c, *status == S_OK ? data - c->in.bytes + 1 : data + 1);
+    result = execute(b, &h, c);
+    __atomic_store_n(status, result, __ATOMIC_RELAXED); /* a driver may poll it */
+    virtio_push(v, n, c, result == S_OK ? data - c->in.bytes + 1 : data + 1);
 }
 
 static void serve(struct virtio *v, unsigned queue)

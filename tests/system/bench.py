@@ -65,7 +65,7 @@ def folder_of_files(program):
         os.makedirs(os.path.join(cache, 'isthmus', 'debian', 'nested')) # as if it had been fetched
         done = subprocess.run([program, 'bench', 'linux'], capture_output=True, text=True, timeout=60,
                               env=dict(os.environ, XDG_CACHE_HOME=cache, TMPDIR='/nowhere'))
-    told = done.returncode == 1 and '/nowhere/isthmus-bench-' in done.stderr
+    told = done.returncode == 1 and '/nowhere: No such file' in done.stderr
     return None if told else done.stderr
 
 
