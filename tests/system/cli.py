@@ -4,6 +4,7 @@
 
 usage: cli.py ISTHMUS CC...   (CC: a compiler for RISC-V with its options)
 """
+import glob
 import hashlib
 import json
 import os
@@ -336,10 +337,11 @@ def a_large_file_is_in_memory_once(b):
     initrd = b.write("large", os.urandom(1 << 20) * 64)
     process = subprocess.Popen([b.isthmus, "run", "--bios", "none", "--kernel", b.program(3),
                                 "--memory", "256M", "--initrd", initrd], stdin=subprocess.DEVNULL)
-    end = time.monotonic() + 20
-    while len(os.listdir(f"/proc/{process.pid}/task")) == 1 and time.monotonic() < end:
-        time.sleep(0.1)  # no hart runs yet
-    time.sleep(0.5)
+    end, threads = time.monotonic() + 20, set()
+    while "hart 0\n" not in threads and time.monotonic() < end:
+        time.sleep(0.1)
+        threads = {open(task, encoding="ascii").read()
+                   for task in glob.glob(f"/proc/{process.pid}/task/*/comm")}
     with open(f"/proc/{process.pid}/smaps_rollup", encoding="ascii") as f:
         resident = int(re.search(r"^Rss: +([0-9]+)", f.read(), re.M)[1]) >> 10
     process.kill()
