@@ -441,6 +441,13 @@ def image_tables(space):
             for at in (IMAGE,) + (() if space.g_stage else (IMAGE + USER_ALIAS,))}
 
 
+def envcfg_setup(program):
+    """ADUE and PBMTE of both stages: on, as the runtime leaves them, or not."""
+    for csr in () if program.qemu else ('0x30a', '0x60a'):  # QEMU 7.2 has none
+        without = program.rng.choice([0, 0, 1 << 61, 1 << 62, 3 << 61])
+        program.csrw(csr, 7 << 61 & ~without)
+
+
 def fence_setup(program):
     program.setup += ['    sfence.vma', '    hfence.vvma', '    hfence.gvma']
 
@@ -464,6 +471,7 @@ def one_stage(family, seed, qemu):
     if not qemu and rng.randrange(2):
         p.protect([at & ~(PAGE - 1) for space, targets in roots for at in
                    (t.pte for t in targets) if at and at & ~(PAGE - 1) not in image_tables(space)])
+    envcfg_setup(p)
     fence_setup(p)
     current = 0
     for _ in range(rng.randrange(3, 7)):
@@ -512,6 +520,9 @@ def two_stage(family, seed, qemu):
     g_mode = rng.choice([SV39, SV39, SV48, SV57])
     vs_mode = rng.choice([0, SV39, SV39, SV48, SV57])
     hs_mode = rng.choice([0, 0, SV39, SV48])
+    g_bare = not qemu and rng.randrange(8) == 0
+    if g_bare:
+        vs_mode = vs_mode or SV39
 
     # Two G-stages. Data pages have guest-physical addresses of their own in each.
     g_spaces, g_targets = [], []
@@ -527,6 +538,8 @@ def two_stage(family, seed, qemu):
     # leaves lead to GPAs that a G-stage maps, or does not.
     vs_spaces, vs_targets = [], []
     frames = [t.va & ~(PAGE - 1) for ts in g_targets for t in ts if t.va < 1 << 50]
+    if g_bare:
+        frames = None
     for _ in range(2):
         space, targets = p.first_stage(vs_mode or SV39, 6, frames)
         vs_spaces.append(space)
@@ -547,7 +560,8 @@ def two_stage(family, seed, qemu):
 
     vmids = rng.sample(range(1, 1 << 14), 2)
     asids = rng.sample(range(1, 1 << 16), 2)
-    hgatp = [g_mode << 60 | vmid << 44 | s.root >> 12 for vmid, s in zip(vmids, g_spaces)]
+    hgatp = [0 if g_bare else g_mode << 60 | vmid << 44 | s.root >> 12
+             for vmid, s in zip(vmids, g_spaces)]
     vsatp = [vs_mode << 60 | asid << 44 | s.root >> 12 if vs_mode else 0
              for asid, s in zip(asids, vs_spaces)]
     satp = hs_mode << 60 | 1 << 44 | hs_space.root >> 12 if hs_mode else 0
@@ -581,6 +595,7 @@ def two_stage(family, seed, qemu):
         image = set().union(*(image_tables(s) for s in g_spaces + vs_spaces))
         p.protect([t.pte & ~(PAGE - 1) for s, t in leaves
                    if t.pte and t.pte & ~(PAGE - 1) not in image])
+    envcfg_setup(p)
     fence_setup(p)
 
     stage = {'vs': 0, 'g': 0}
