@@ -88,7 +88,10 @@ def probe_csr(p, level):
         if csr in (0x14d, 0x24d, 0x144, 0x244):  # when an interrupt becomes pending is open
             p.emit('li t1, -1', f'csrrc x0, {csr:#x}, x0')
         else:
-            p.emit(f'li t1, {rng.word() & WRITABLE[csr]:#x}', f'csrrw x0, {csr:#x}, t1',
+            value = rng.word() & WRITABLE[csr]
+            if csr in (0x10a, 0x60a):  # CBIE 2 is reserved
+                value &= ~(1 << 5) | value << 1
+            p.emit(f'li t1, {value:#x}', f'csrrw x0, {csr:#x}, t1',
                    f'csrrs {rd}, {csr:#x}, x0')
     elif shape < 7:
         csr = rng.choice(TOUCHED + MACHINE_READ + COUNTERS + ABSENT)
@@ -105,7 +108,7 @@ def probe_csr(p, level):
     elif level == M:
         csr = rng.choice(list(MACHINE))
         rd = p.result()
-        value = rng.word() & MACHINE[csr]
+        value = rng.word() & MACHINE[csr] & ~(1 << 5 if csr == 0x30a else 0)
         if csr in TRANSLATION:  # what becomes of other modes is open
             value = value >> 4 & M64 >> 4 | rng.choice([8, 9, 10]) << 60
         p.emit(f'li t1, {value:#x}', f'csrrw t2, {csr:#x}, t1',
@@ -121,6 +124,8 @@ def probe_instruction(p, level):
                                          'hinval.vvma', 'hinval.gvma')]
     choices += ['sfence.w.inval', 'sfence.inval.ir', 'ecall', 'fadd.d f1, f2, f3']
     choices += ['hlv.w x0, (t2)', 'hlvx.hu x0, (t2)', 'hsv.d x0, (t2)']
+    # CBO.INVAL, CLEAN, FLUSH and ZERO of (t2).
+    choices += [f'.4byte {op << 20 | 7 << 15 | 2 << 12 | 0xf:#x}' for op in (0, 1, 2, 4)]
     if level != M:
         choices.append('mret')
     # Only where they must trap.
@@ -152,8 +157,9 @@ def access(family, seed, qemu):
     p.csrw(0x603, p.mostly(0x444))
     for csr in (0x306, 0x106, 0x606):
         p.csrw(csr, p.mostly(0xffffffff))
-    p.csrw(0x30a, p.mostly(STCE | PBMTE | ADUE))
-    p.csrw(0x60a, p.mostly(STCE | PBMTE | ADUE))
+    for csr in (0x30a, 0x60a, 0x10a):
+        cbo = rng.choice([0, 1, 3]) << 4 | rng.getrandbits(2) << 6  # CBIE 2 is reserved
+        p.csrw(csr, p.mostly(STCE | PBMTE | ADUE) | cbo)
     for i in range(4):
         p.csrw(0x30c + i, p.mostly(ENABLES))
         p.csrw(0x60c + i, p.mostly(ENABLES))

@@ -26,8 +26,9 @@ import rules        # noqa: E402
 QEMU_CPU = 'rv64,h=true,sstc=true,svinval=true,svnapot=true,svpbmt=true'
 # The same instruction set as QEMU_CPU's, so that an encoding is illegal on both or on none.
 CPU = 'rv64gch,-zabha,-zacas,-zawrs,-zicbom,-zicbop,-zicboz,-zicond,-zfa,-zfh,-zfhmin,-sscofpmf'
-SPIKE_ISA = ('rv64gch_zba_zbb_zbc_zbs_zicntr_zihpm_zicclsm_svade_svadu_svinval_svnapot_svpbmt_sstc_'
-             'smstateen')
+SPIKE_ISA = ('rv64gch_zba_zbb_zbc_zbs_zicntr_zihpm_zicclsm_zicbom_zicbop_zicboz_svade_svadu_'
+             'svinval_svnapot_svpbmt_sstc_smstateen')
+SPIKE_CPU = CPU.replace('-zicbom,-zicbop,-zicboz,', '')
 # Ways to run isthmus; each must agree with the other machine.
 VARIANTS = {'interpreter': ['--interpreter'], 'translator': ['--translate-after', '1']}
 CC = ['riscv64-linux-gnu-gcc', '-march=rv64gc', '-mabi=lp64d',
@@ -72,9 +73,9 @@ def on_other(elf, options):
 
 
 def on_isthmus(elf, options, variant):
-    machine = ['--cpu', CPU]
+    machine = ['--cpu', SPIKE_CPU if options.spike else CPU]
     if options.aia:
-        machine = ['--cpu', CPU + ',-smstateen,-ssstateen', '--aia', 'aplic']
+        machine = ['--cpu', SPIKE_CPU + ',-smstateen,-ssstateen', '--aia', 'aplic']
     return output_of([options.isthmus, 'run', '--bios', 'none', '--kernel', elf, '--memory', '128M',
                       '--console', 'stdio'] + machine + VARIANTS[variant] + options.extra,
                      options.timeout)
