@@ -138,7 +138,7 @@ static void emit_csr_stub(struct trans *t, struct stub *s)
         patch_here(&t->a, other);
     }
     emit_fallback(t);
-    patch(&t->a, jmp(&t->a), s->resume);
+    emit_resume(t, s);
 }
 
 static void emit_csr(struct trans *t, const struct insn *in)

@@ -20,6 +20,7 @@ enum {
     SSE_CVT_ROUND = 0x0f2d,
     SSE_UCOMI = 0x0f2e,
     SSE_COMI = 0x0f2f,
+    SSE_MOVE = 0x0f28,
     SSE_SQRT = 0x0f51,
     SSE_XOR = 0x0f57,
     SSE_ADD = 0x0f58,
@@ -44,12 +45,27 @@ void fp_guard_flag(struct trans *t, struct stub *s, unsigned flag)
     t->fp_known |= flag == FP_DIRTY ? FP_DIRTY | FP_ON : FP_ON;
 }
 
-/* To s unless FS is Dirty and frm is to nearest even. */
-static void guard(struct trans *t, struct stub *s)
+/* The interpreter does the rest of the block. */
+static void emit_guard_stub(struct trans *t, struct stub *s)
 {
+    patch_here(&t->a, s->from[0]);
+    emit_fallback(t);
+    emit_interpret(t, NULL);
+}
+
+/* Go on only where FS is Dirty and frm is to nearest even, and know it from now on. */
+static void guard(struct trans *t)
+{
+    struct stub *s;
+
+    if (t->fp_known & FP_NEAREST)
+        return;
+    s = stub_new(t);
+    s->emit = emit_guard_stub;
     put8(&t->a, 0x66);
     alu_mi(&t->a, 0, ALU_CMP, RBP, HART(fp_dirty), 1); /* cmp word [fp_dirty, frm], 1 */
     stub_from(s, jcc(&t->a, CC_NE));
+    t->fp_known |= FP_NEAREST | FP_DIRTY | FP_ON;
 }
 _Static_assert(offsetof(struct hart, frm) == offsetof(struct hart, fp_dirty) + 1, "guard");
 
@@ -71,6 +87,8 @@ static void sse_rr(struct trans *t, unsigned prefix, unsigned flags, unsigned op
 /* To s unless f register r holds a NaN-boxed single. */
 static void check_box(struct trans *t, struct stub *s, unsigned r)
 {
+    if (copy_of(t, true, r) != NO_COPY)
+        return;
     alu_mi(&t->a, 0, ALU_CMP, RBP, FREG(r) + 4, -1);
     stub_from(s, jcc(&t->a, CC_NE));
 }
@@ -90,14 +108,47 @@ static void put_box(struct trans *t, unsigned r)
     put32(&t->a, UINT32_MAX);
 }
 
-/* xmm0, unless it is a NaN, becomes f register r; then op is done. */
-static void finish(struct trans *t, struct stub *s, unsigned format, unsigned r)
+/* op xmm, f register r */
+static void sse_f(struct trans *t, unsigned format, unsigned prefix, unsigned opcode, unsigned xmm,
+                  unsigned r)
 {
-    sse_rr(t, format == DOUBLE ? PACKED_DOUBLE : 0, 0, SSE_UCOMI, XMM0, XMM0);
-    stub_from(s, jcc(&t->a, CC_P));
-    sse_rm(t, format, SSE_STORE, XMM0, FREG(r));
+    int copy = copy_of(t, format == SINGLE, r);
+
+    if (copy != NO_COPY)
+        sse_rr(t, prefix, 0, opcode, xmm, (unsigned)copy);
+    else
+        sse_rm(t, prefix, opcode, xmm, FREG(r));
+}
+
+/* xmm = f register r */
+static void load_f(struct trans *t, unsigned format, unsigned xmm, unsigned r)
+{
+    int copy = copy_of(t, format == SINGLE, r);
+
+    if (copy != NO_COPY)
+        sse_rr(t, 0, 0, SSE_MOVE, xmm, (unsigned)copy);
+    else
+        sse_rm(t, format, SSE_LOAD, xmm, FREG(r));
+}
+
+/* f register r = xmm, which keeps a copy if it is of copy_room. */
+static void store_f(struct trans *t, unsigned format, unsigned r, unsigned xmm)
+{
+    sse_rm(t, format, SSE_STORE, xmm, FREG(r));
     if (format == SINGLE)
         put_box(t, r);
+    if (xmm > XMM2)
+        copy_set(t, format == SINGLE, r, xmm);
+    else
+        copy_forget(t, r);
+}
+
+/* xmm, unless it is a NaN, becomes f register r; then op is done. */
+static void finish(struct trans *t, struct stub *s, unsigned format, unsigned r, unsigned xmm)
+{
+    sse_rr(t, format == DOUBLE ? PACKED_DOUBLE : 0, 0, SSE_UCOMI, xmm, xmm);
+    stub_from(s, jcc(&t->a, CC_P));
+    store_f(t, format, r, xmm);
     stub_resume(t, s);
 }
 
@@ -112,18 +163,20 @@ static void arithmetic(struct trans *t, const struct insn *in, unsigned format,
 {
     struct stub *s;
     bool unary = opcode == SSE_SQRT;
+    unsigned xmm;
 
     if (!rounds_nearest(in)) {
-        emit_fallback(t);
+        emit_fallback_here(t);
         return;
     }
     s = stub_new(t);
-    guard(t, s);
+    guard(t);
     check_boxes(t, s, format, in->rs1, unary ? in->rs1 : in->rs2);
+    xmm = copy_room(t, in);
     if (!unary)
-        sse_rm(t, format, SSE_LOAD, XMM0, FREG(in->rs1));
-    sse_rm(t, format, opcode, XMM0, FREG(unary ? in->rs1 : in->rs2));
-    finish(t, s, format, in->rd);
+        load_f(t, format, xmm, in->rs1);
+    sse_f(t, format, format, opcode, xmm, unary ? in->rs1 : in->rs2);
+    finish(t, s, format, in->rd, xmm);
 }
 
 #define ARITHMETIC(name, opcode)                                                                   \
@@ -141,26 +194,39 @@ ARITHMETIC(fmul, SSE_MUL)
 ARITHMETIC(fdiv, SSE_DIV)
 ARITHMETIC(fsqrt, SSE_SQRT)
 
-/* FMA3: xmm0 = +-(xmm0 * xmm2) +- xmm1 */
+/* Where f register r is: a copy, or loaded into xmm. */
+static unsigned use_f(struct trans *t, unsigned format, unsigned r, unsigned xmm)
+{
+    int copy = copy_of(t, format == SINGLE, r);
+
+    if (copy != NO_COPY)
+        return (unsigned)copy;
+    load_f(t, format, xmm, r);
+    return xmm;
+}
+
+/* FMA3: xmm = +-(xmm * z) +- y */
 static void fused(struct trans *t, const struct insn *in, unsigned format,
                   unsigned opcode)
 {
     struct stub *s;
+    unsigned xmm, y, z;
 
     if (!rounds_nearest(in) || !t->jit->has_fma) {
-        emit_fallback(t);
+        emit_fallback_here(t);
         return;
     }
     s = stub_new(t);
-    guard(t, s);
+    guard(t);
     check_boxes(t, s, format, in->rs1, in->rs2);
     if (format == SINGLE)
         check_box(t, s, in->rs3);
-    sse_rm(t, format, SSE_LOAD, XMM0, FREG(in->rs1));
-    sse_rm(t, format, SSE_LOAD, XMM1, FREG(in->rs3));
-    sse_rm(t, format, SSE_LOAD, XMM2, FREG(in->rs2));
-    vex_rrr(&t->a, format == DOUBLE ? W : 0, 1, opcode, XMM0, XMM1, XMM2);
-    finish(t, s, format, in->rd);
+    xmm = copy_room(t, in);
+    load_f(t, format, xmm, in->rs1);
+    y = use_f(t, format, in->rs3, XMM1);
+    z = use_f(t, format, in->rs2, XMM2);
+    vex_rrr(&t->a, format == DOUBLE ? W : 0, 1, opcode, xmm, y, z);
+    finish(t, s, format, in->rd, xmm);
 }
 
 #define FUSED(name, opcode)                                                                        \
@@ -182,16 +248,16 @@ static void select_fp(struct trans *t, const struct insn *in, unsigned format,
                       unsigned opcode)
 {
     struct stub *s = stub_new(t);
+    unsigned xmm;
 
-    guard(t, s);
+    guard(t);
     check_boxes(t, s, format, in->rs1, in->rs2);
-    sse_rm(t, format, SSE_LOAD, XMM0, FREG(in->rs1));
-    sse_rm(t, format == DOUBLE ? PACKED_DOUBLE : 0, SSE_UCOMI, XMM0, FREG(in->rs2));
+    xmm = copy_room(t, in);
+    load_f(t, format, xmm, in->rs1);
+    sse_f(t, format, format == DOUBLE ? PACKED_DOUBLE : 0, SSE_UCOMI, xmm, in->rs2);
     stub_from(s, jcc(&t->a, CC_E)); /* unordered sets ZF, too */
-    sse_rm(t, format, opcode, XMM0, FREG(in->rs2));
-    sse_rm(t, format, SSE_STORE, XMM0, FREG(in->rd));
-    if (format == SINGLE)
-        put_box(t, in->rd);
+    sse_f(t, format, format, opcode, xmm, in->rs2);
+    store_f(t, format, in->rd, xmm);
     stub_resume(t, s);
 }
 
@@ -228,6 +294,13 @@ static void inject_sign(struct trans *t, const struct insn *in,
 
     fp_guard_flag(t, s, FP_DIRTY);
     check_boxes(t, s, format, in->rs1, in->rs2);
+    if (sign == SIGN_COPY && in->rs1 == in->rs2) { /* a move */
+        unsigned xmm = copy_room(t, in);
+        load_f(t, format, xmm, in->rs1);
+        store_f(t, format, in->rd, xmm);
+        stub_resume(t, s);
+        return;
+    }
     op_rm(a, width, 0x8b, RAX, RBP, FREG(in->rs1));
     op_rm(a, width, 0x8b, RCX, RBP, FREG(in->rs2));
     if (sign == SIGN_NOT)
@@ -242,6 +315,7 @@ static void inject_sign(struct trans *t, const struct insn *in,
     op_rm(a, width, 0x89, RAX, RBP, FREG(in->rd));
     if (format == SINGLE)
         put_box(t, in->rd);
+    copy_forget(t, in->rd);
     stub_resume(t, s);
 }
 
@@ -266,10 +340,10 @@ static void compare(struct trans *t, const struct insn *in, unsigned format,
     struct asm_ *a = &t->a;
     struct stub *s = stub_new(t);
 
-    guard(t, s);
+    guard(t);
     check_boxes(t, s, format, in->rs1, in->rs2);
-    sse_rm(t, format, SSE_LOAD, XMM0, FREG(left));
-    sse_rm(t, format == DOUBLE ? PACKED_DOUBLE : 0, opcode, XMM0, FREG(right));
+    sse_f(t, format, format == DOUBLE ? PACKED_DOUBLE : 0, opcode, use_f(t, format, left, XMM0),
+          right);
     op_rr(a, BYTE_REGS, 0x0f90 | cc, 0, RAX);
     if (cc == CC_E) { /* and not unordered */
         op_rr(a, BYTE_REGS, 0x0f90 | CC_NP, 0, RCX);
@@ -301,25 +375,24 @@ static void from_int(struct trans *t, const struct insn *in, unsigned format,
                      unsigned width, bool is_unsigned)
 {
     struct stub *s;
-    unsigned src;
+    unsigned src, xmm;
 
     if (!rounds_nearest(in)) {
-        emit_fallback(t);
+        emit_fallback_here(t);
         return;
     }
     s = stub_new(t);
-    guard(t, s);
+    guard(t);
     src = use(t, in->rs1, RAX);
     if (is_unsigned) { /* 32 bits: a positive number of 64 */
         op_rr(&t->a, 0, 0x8b, RAX, src);
         src = RAX;
         width = W;
     }
-    sse_rr(t, 0, 0, SSE_XOR, XMM0, XMM0);
-    sse_rr(t, format, width, SSE_CVT_FROM_INT, XMM0, src);
-    sse_rm(t, format, SSE_STORE, XMM0, FREG(in->rd));
-    if (format == SINGLE)
-        put_box(t, in->rd);
+    xmm = copy_room(t, in);
+    sse_rr(t, 0, 0, SSE_XOR, xmm, xmm);
+    sse_rr(t, format, width, SSE_CVT_FROM_INT, xmm, src);
+    store_f(t, format, in->rd, xmm);
     stub_resume(t, s);
 }
 
@@ -344,14 +417,14 @@ static void to_int(struct trans *t, const struct insn *in, unsigned format,
     struct stub *s;
 
     if (!rounds_nearest(in) && in->rm != RM_RTZ) {
-        emit_fallback(t);
+        emit_fallback_here(t);
         return;
     }
     s = stub_new(t);
-    guard(t, s);
+    guard(t);
     check_boxes(t, s, format, in->rs1, in->rs1);
-    sse_rm(t, format, SSE_LOAD, XMM0, FREG(in->rs1));
-    sse_rr(t, format, width, in->rm == RM_RTZ ? SSE_CVT_TRUNCATE : SSE_CVT_ROUND, RAX, XMM0);
+    sse_rr(t, format, width, in->rm == RM_RTZ ? SSE_CVT_TRUNCATE : SSE_CVT_ROUND, RAX,
+           use_f(t, format, in->rs1, XMM0));
     mov_ri(a, RCX, width ? UINT64_C(1) << 63 : UINT64_C(1) << 31);
     alu_rr(a, width, ALU_CMP, RAX, RCX);
     stub_from(s, jcc(a, CC_E));
@@ -375,25 +448,29 @@ TO_INT(fcvt_l_s, SINGLE, W)
 EMIT(fcvt_s_d)
 {
     struct stub *s;
+    unsigned xmm;
 
     if (!rounds_nearest(in)) {
-        emit_fallback(t);
+        emit_fallback_here(t);
         return;
     }
     s = stub_new(t);
-    guard(t, s);
-    sse_rm(t, DOUBLE, SSE_CVT_FORMAT, XMM0, FREG(in->rs1));
-    finish(t, s, SINGLE, in->rd);
+    guard(t);
+    xmm = copy_room(t, in);
+    sse_f(t, DOUBLE, DOUBLE, SSE_CVT_FORMAT, xmm, in->rs1);
+    finish(t, s, SINGLE, in->rd, xmm);
 }
 
 EMIT(fcvt_d_s)
 {
     struct stub *s = stub_new(t);
+    unsigned xmm;
 
-    guard(t, s);
+    guard(t);
     check_box(t, s, in->rs1);
-    sse_rm(t, SINGLE, SSE_CVT_FORMAT, XMM0, FREG(in->rs1));
-    finish(t, s, DOUBLE, in->rd);
+    xmm = copy_room(t, in);
+    sse_f(t, SINGLE, SINGLE, SSE_CVT_FORMAT, xmm, in->rs1);
+    finish(t, s, DOUBLE, in->rd, xmm);
 }
 
 EMIT(fmv_x_d)
@@ -424,6 +501,7 @@ EMIT(fmv_d_x)
 
     fp_guard_flag(t, s, FP_DIRTY);
     mov_mr(&t->a, RBP, FREG(in->rd), use(t, in->rs1, RAX));
+    copy_forget(t, in->rd);
     stub_resume(t, s);
 }
 
@@ -434,6 +512,7 @@ EMIT(fmv_w_x)
     fp_guard_flag(t, s, FP_DIRTY);
     op_rm(&t->a, 0, 0x89, use(t, in->rs1, RAX), RBP, FREG(in->rd));
     put_box(t, in->rd);
+    copy_forget(t, in->rd);
     stub_resume(t, s);
 }
 

@@ -543,7 +543,7 @@ EMIT(fence)
     enum { SUCC_R = 1 << 1, PRED_W = 1 << 4, I_O = 3 << 2 };
 
     if (in->raw == RAW_PAUSE)
-        emit_fallback(t);
+        emit_fallback_here(t);
     else if ((in->imm & PRED_W && in->imm & SUCC_R) || in->imm & (I_O | I_O << 4)) {
         put8(&t->a, 0xf0); /* lock or [rsp], 0: all that MFENCE does for ordinary memory, sooner */
         alu_mi(&t->a, 0, ALU_OR, RSP, 0, 0);

@@ -146,6 +146,14 @@ struct step {
 };
 enum { PATH_MAX = BLOCK_MAX };
 
+/* f registers that xmm registers have, too (copies.c). */
+enum { XMM_REGISTERS = 16, NO_COPY = -1 };
+struct copies {
+    int8_t f_of[XMM_REGISTERS]; /* or NO_COPY */
+    bool is_single[XMM_REGISTERS]; /* it is one, NaN-boxed in the f register; else all 64 bits */
+    uint8_t last; /* given away */
+};
+
 enum { STUBS_MAX = 3 * PATH_MAX, STUB_FROM_MAX = 6 };
 
 struct trans;
@@ -156,6 +164,7 @@ struct stub {
     unsigned at;      /* the step */
     uint32_t pending; /* as t->pending in front of it */
     uint8_t *resume;  /* where it is executed */
+    struct copies before, after; /* as t->copies in front of it, and at resume */
     void (*emit)(struct trans *t, struct stub *s); /* NULL: nothing but the fallback */
     /* Of a load or store (memory.c): */
     struct access access;
@@ -193,8 +202,9 @@ struct trans {
     unsigned at;    /* the step that is being written */
     unsigned stubs_n, asides_n, ways_n;
     int held;                  /* the group whose host address is in rax; NO_GROUP */
-    unsigned fp_known;         /* FP_ON, FP_DIRTY: tested earlier on the path */
+    unsigned fp_known;         /* FP_ON, ...: tested earlier on the path */
     uint32_t pending;          /* registers whose upper half may be anything now (extend.c) */
+    struct copies copies;
     struct unlinked *unlinked; /* the translation's own */
     bool done;                 /* the path's last instruction has set the way on */
 
@@ -214,7 +224,7 @@ struct trans {
     struct way_out ways[WAYS_MAX];
 };
 
-enum { FP_ON = 1, FP_DIRTY = 2 };
+enum { FP_ON = 1, FP_DIRTY = 2, FP_NEAREST = 4 };
 
 /* How an instruction is translated: the step. */
 typedef void (*emit_fn)(struct trans *t, const struct insn *in);
@@ -282,6 +292,10 @@ bool jit_csr_is_inline(const struct isa *isa, const struct insn *in);
 struct stub *stub_new(struct trans *t);
 void stub_from(struct stub *s, fixup from);
 void stub_resume(struct trans *t, struct stub *s);
+/* In the slow way: go back there. */
+void emit_resume(struct trans *t, const struct stub *s);
+/* In the slow way, behind the step: leave, the interpreter goes on with the block. head: as hart.split. */
+void emit_interpret(struct trans *t, const struct block *head);
 /* What branches out of the middle of the block go to. */
 void emit_asides(struct trans *t);
 /* The rare part of jumps to what had no translation. */
@@ -290,8 +304,9 @@ void emit_ways_out(struct trans *t);
 void *data_alloc(struct trans *t, size_t size);
 /* reg = address of the constant, where it is executed */
 void lea_data(struct trans *t, unsigned reg, const void *data);
-/* Execute the step by the interpreter's function, here. */
+/* Execute the step by the interpreter's function: in a slow way; instead of a translation. */
 void emit_fallback(struct trans *t);
+void emit_fallback_here(struct trans *t);
 /* Compare guest registers, for a condition code. */
 void emit_compare(struct trans *t, unsigned rs1, unsigned rs2);
 /* To s where the flag of the hart, fp_on (FP_ON) or fp_dirty (FP_DIRTY), is false. What s then does
@@ -314,6 +329,20 @@ static inline int32_t page_offset(const struct trans *t)
 {
     return step_of(t)->block->off + step_of(t)->op->off;
 }
+
+/* --- f registers --- */
+
+/* There are no copies any more; none of r. */
+void copies_forget(struct trans *t);
+void copy_forget(struct trans *t, unsigned r);
+/* The xmm register that has a copy of r, of that format; or NO_COPY. */
+int copy_of(const struct trans *t, bool is_single, unsigned r);
+/* An xmm register for a result of in, none that has its sources. */
+unsigned copy_room(struct trans *t, const struct insn *in);
+/* xmm, from copy_room, has what r has in memory. */
+void copy_set(struct trans *t, bool is_single, unsigned r, unsigned xmm);
+/* Load copies from memory. */
+void emit_copies(struct trans *t, const struct copies *c);
 
 /* --- guest registers --- */
 

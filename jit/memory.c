@@ -165,6 +165,7 @@ static void emit_miss(struct trans *t, struct stub *s)
                                .stepped = is_stepped(t, s->access.base)};
     lea_data(t, RAX, note);
     patch(a, call(a), t->jit->thunks.note);
+    emit_copies(t, &s->before);
     patch(a, jmp(a), s->begin);
 }
 
@@ -182,16 +183,11 @@ static void emit_group_again(struct trans *t, struct stub *s)
     if (!x->compact)
         split = compare_pages(t, x);
     put_group_aside(t, x);
-    patch(a, jmp(a), s->resume);
+    emit_resume(t, s);
     patch_here(a, none);
     if (split)
         patch_here(a, split);
-    if (step_of(t)->later)
-        alu_ri(a, W, ALU_ADD, LEFT, step_of(t)->later);
-    mov_ri(a, RDX, (uint64_t)(uintptr_t)t->head);
-    mov_ri(a, RAX, (uint64_t)(uintptr_t)(step_of(t)->op + 1));
-    mov_ri(a, RCX, step_of(t)->block->off);
-    patch(a, jmp(a), t->jit->thunks.interpret);
+    emit_interpret(t, t->head);
 }
 
 static void emit_access_stub(struct trans *t, struct stub *s)
@@ -208,7 +204,7 @@ static void emit_access_stub(struct trans *t, struct stub *s)
     if (group)
         emit_group_again(t, s);
     else
-        patch(a, jmp(a), s->resume);
+        emit_resume(t, s);
 }
 
 /* A datum in memory: [host base + index + offset]. */
@@ -323,55 +319,68 @@ STORE(sh, 0x66, 0, 0x89)
 STORE(sw, 0, 0, 0x89)
 STORE(sd, 0, W, 0x89)
 
-/* --- FP loads and stores: as integers; FS must be Dirty already for what changes f registers ---
- */
+/* --- FP loads and stores; FS must be Dirty already for what changes f registers --- */
 
-static void fp_load(struct trans *t, const struct insn *in, unsigned flags)
+enum { FP_LOAD = 0x0f10, FP_STORE = 0x0f11, SINGLE = 0xf3, DOUBLE = 0xf2 };
+
+static void fp_load(struct trans *t, const struct insn *in, bool is_single)
 {
+    struct asm_ *a = &t->a;
+    unsigned prefix = is_single ? SINGLE : DOUBLE, xmm;
     struct stub *s = stub_new(t);
     struct place p;
 
     fp_guard_flag(t, s, FP_DIRTY);
     p = access_place(t, s, in);
-    op_place(t, flags, 0x8b, RDX, &p);
-    mov_mr(&t->a, RBP, FREG(in->rd), RDX);
-    if (!(flags & W)) { /* NaN boxing */
-        op_rm(&t->a, 0, 0xc7, 0, RBP, FREG(in->rd) + 4);
-        put32(&t->a, UINT32_MAX);
+    xmm = copy_room(t, in);
+    put8(a, prefix);
+    op_place(t, 0, FP_LOAD, xmm, &p);
+    put8(a, prefix);
+    op_rm(a, 0, FP_STORE, xmm, RBP, FREG(in->rd));
+    if (is_single) { /* NaN boxing */
+        op_rm(a, 0, 0xc7, 0, RBP, FREG(in->rd) + 4);
+        put32(a, UINT32_MAX);
     }
+    copy_set(t, is_single, in->rd, xmm);
     stub_resume(t, s);
 }
 
 EMIT(fld)
 {
-    fp_load(t, in, W);
+    fp_load(t, in, false);
 }
 
 EMIT(flw)
 {
-    fp_load(t, in, 0);
+    fp_load(t, in, true);
 }
 
-static void fp_store(struct trans *t, const struct insn *in, unsigned flags)
+static void fp_store(struct trans *t, const struct insn *in, bool is_single)
 {
     struct stub *s = stub_new(t);
+    int xmm = copy_of(t, is_single, in->rs2);
     struct place p;
 
     fp_guard_flag(t, s, FP_ON);
     p = access_place(t, s, in);
-    mov_rm(&t->a, RDX, RBP, FREG(in->rs2));
-    op_place(t, flags, 0x89, RDX, &p);
+    if (xmm != NO_COPY) {
+        put8(&t->a, is_single ? SINGLE : DOUBLE);
+        op_place(t, 0, FP_STORE, (unsigned)xmm, &p);
+    } else {
+        mov_rm(&t->a, RDX, RBP, FREG(in->rs2));
+        op_place(t, is_single ? 0 : W, 0x89, RDX, &p);
+    }
     stub_resume(t, s);
 }
 
 EMIT(fsd)
 {
-    fp_store(t, in, W);
+    fp_store(t, in, false);
 }
 
 EMIT(fsw)
 {
-    fp_store(t, in, 0);
+    fp_store(t, in, true);
 }
 
 /* --- A, Zacas: the host's own, on the address in rcx; as hart/exec/atomic.c --- */

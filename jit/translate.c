@@ -20,7 +20,7 @@ struct stub *stub_new(struct trans *t)
 {
     struct stub *s = &t->stubs[t->stubs_n++];
 
-    *s = (struct stub){.at = t->at, .pending = t->pending};
+    *s = (struct stub){.at = t->at, .pending = t->pending, .before = t->copies};
     return s;
 }
 
@@ -32,6 +32,26 @@ void stub_from(struct stub *s, fixup from)
 void stub_resume(struct trans *t, struct stub *s)
 {
     s->resume = asm_here(&t->a);
+    s->after = t->copies;
+}
+
+void emit_resume(struct trans *t, const struct stub *s)
+{
+    emit_copies(t, &s->after);
+    patch(&t->a, jmp(&t->a), s->resume);
+}
+
+void emit_interpret(struct trans *t, const struct block *head)
+{
+    const struct step *step = step_of(t);
+    struct asm_ *a = &t->a;
+
+    if (step->later)
+        alu_ri(a, W, ALU_ADD, LEFT, step->later);
+    mov_ri(a, RDX, (uint64_t)(uintptr_t)head);
+    mov_ri(a, RAX, (uint64_t)(uintptr_t)(step->op + 1));
+    mov_ri(a, RCX, step->block->off);
+    patch(a, jmp(a), t->jit->thunks.interpret);
 }
 
 /* Behind the copy of an op: come back with something that is not NULL. */
@@ -80,6 +100,12 @@ void emit_fallback(struct trans *t)
     patch(&t->a, call(&t->a), t->jit->thunks.fallback);
 }
 
+void emit_fallback_here(struct trans *t)
+{
+    emit_fallback(t);
+    copies_forget(t);
+}
+
 static void write_stubs(struct trans *t)
 {
     for (unsigned i = 0; i < t->stubs_n; i++) {
@@ -96,7 +122,7 @@ static void write_stubs(struct trans *t)
         for (unsigned k = 0; k < s->from_n; k++)
             patch_here(&t->a, s->from[k]);
         emit_fallback(t);
-        patch(&t->a, jmp(&t->a), s->resume);
+        emit_resume(t, s);
     }
 }
 
@@ -157,7 +183,7 @@ static void write_body(struct trans *t)
         else if (emit)
             emit(t, in);
         else
-            emit_fallback(t);
+            emit_fallback_here(t);
         if (!jit_is_pure(in))
             note_result(t);
         if (in->class == CLASS_SYSTEM)
@@ -359,6 +385,7 @@ static uint8_t *write_translation(struct jit *jit, struct block *b, bool path)
     t.jit = jit;
     t.head = b;
     t.held = NO_GROUP;
+    copies_forget(&t);
     t.data = jit->data;
     t.a = (struct asm_){.at = jit->write + jit->code,
                         .end = jit->write + jit->rare_start,
