@@ -275,6 +275,25 @@ static void a_straddling_instruction_faults_in_its_second_page(void **state)
     end(l);
 }
 
+/* Counting misses leaves nothing of the f registers that the path has at hand. */
+static void counting_misses_keeps_floating_point(void **state)
+{
+    enum { PAGES = 64, ROUND = 5, FS_DIRTY = 3 << 13, FADD_F1_F1_F2 = 0x0220f0d3, MSTATUS = 0x300 };
+    struct lockstep *l = machine(1, 0);
+
+    for (unsigned i = 0; i < PAGES; i++)
+        put64(l, RAM + DATA + i * 4 * KIB, RAM + DATA + (i * 5 + 1) % PAGES * 4 * KIB);
+    WRITE(l, RAM, FADD_F1_F1_F2, ld(A0, A0, 0), FADD_F1_F1_F2, addi(A1, A1, 1), jal(0, -16));
+    set_x(l, A0, RAM + DATA);
+    set_csr(l, MSTATUS, FS_DIRTY);
+    lockstep_set(l, 0, ISTHMUS_REG_F + 2, UINT64_C(0x3ff0000000000000)); /* 1.0 */
+    lockstep_set(l, 0, ISTHMUS_REG_F + 1, 0);
+    for (unsigned i = 0; i < 100; i++)
+        run(l, 97 * ROUND);
+    assert_int_equal(lockstep_reg(l, 0, ISTHMUS_REG_X + A1), 100 * 97);
+    end(l);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -285,6 +304,7 @@ int main(void)
         cmocka_unit_test(a_fault_in_a_frames_second_page_is_precise),
         cmocka_unit_test(a_guess_does_not_outlive_a_mapping),
         cmocka_unit_test(scattered_accesses_stop_guessing),
+        cmocka_unit_test(counting_misses_keeps_floating_point),
         cmocka_unit_test(straddling_instructions_run_in_hot_code),
         cmocka_unit_test(a_straddling_instruction_has_the_second_page_of_its_space),
         cmocka_unit_test(a_straddling_instruction_faults_in_its_second_page),

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Translations that follow a path of blocks (jit/path.c), accesses that share a look-up along it
- * (jit/plan.c), and branches that are moves (jit/skip.c), beside the interpreter: random loops with
+ * (jit/plan.c), branches that are moves (jit/skip.c), extensions left out (jit/extend.c), and copies of f
+ * registers (jit/copies.c), beside the interpreter: random loops with
  * loops, calls and branches in them, that step through memory, where pages end and accesses fault
  * or go to a device, and look at clocks and counters, and interrupt themselves.
  */
 #include "tests/unit/jit_fixture.h"
 
-enum { BODY = 72, PROGRAMS = 1000, DATA = 1 * MIB, NOWHERE = 0x70000000 };
+enum { BODY = 72, PROGRAMS = 1600, DATA = 1 * MIB, NOWHERE = 0x70000000 };
 enum { ACLINT = 0x02000000, MTIME = 0xbff8 };
 enum { MSTATUS = 0x300, MIE = 0x304, MIE_MSIE = 1 << 3, MSTATUS_MIE = 1 << 3, MSTATUS_FS_SHIFT = 13 };
 enum { LEAVES = 4, LEAF = 0x600, LEAF_SIZE = 0x40, HANDLER = 0x800 };
@@ -60,6 +61,8 @@ static uint32_t pure(void)
     }
 }
 
+static bool floating; /* the program has floating point in it */
+
 /* Load or store by S1, or by a register that is nearly the same. */
 static unsigned access(uint32_t *code)
 {
@@ -75,15 +78,15 @@ static unsigned access(uint32_t *code)
         code[n++] = ld(A3, A3, offset);
         base = S1;
     }
-    switch (next(8)) {
+    switch (next(floating ? 8 : 6)) {
+    case 6:
+        code[n++] = i_type(0x07, 2 + next(2), next(6), base, offset); /* flw, fld */
+        break;
+    case 7:
+        code[n++] = s_type(2 + next(2), next(6), base, offset) + 4; /* fsw, fsd */
+        break;
     case 0:
-        code[n++] = i_type(0x07, 3, next(4), base, offset); /* fld */
-        break;
     case 1:
-        code[n++] = sd(next(4), base, offset) + 4; /* fsd */
-        break;
-    case 2:
-    case 3:
         code[n++] = sd(any_register(), base, offset);
         break;
     default:
@@ -143,9 +146,65 @@ static unsigned around(uint32_t *code)
     return n + 1;
 }
 
+/* Floating point, single and double, of 6 registers. */
+static uint32_t fp(void)
+{
+    /* fadd, fsub, fmul, fdiv, fsqrt, fsgnj*, fmin/fmax, feq..., fcvt.x.f, fmv, fcvt.f.f, and often
+     * fcvt.f.x, or all would be NaNs soon */
+    static const uint8_t function5[] = {0,  1,  2,  3,  11, 4,  4,  4,  4,  5,  20,
+                                         24, 28, 30, 8,  26, 26, 26, 26, 26, 26};
+    unsigned f = function5[next(sizeof(function5))], format = next(2), rm = next(5) ? 7 : next(5);
+    unsigned rd = next(6), rs1 = next(6), rs2 = next(6);
+
+    if (next(4) == 0)
+        return next(6) << 27 | format << 25 | rs2 << 20 | rs1 << 15 | rm << 12 | rd << 7 |
+               (0x43 + 4 * next(4));
+    switch (f) {
+    case 11: /* fsqrt */
+        rs2 = 0;
+        break;
+    case 4:
+    case 20: /* fsgnj, fsgnjn, fsgnjx; fle, flt, feq */
+        rm = next(3);
+        rs2 = next(2) ? rs1 : rs2;
+        rd = f == 20 ? any_register() : rd;
+        break;
+    case 5:
+        rm = next(2);
+        break;
+    case 8: /* the other format */
+        rs2 = !format;
+        break;
+    case 24:
+        rd = any_register();
+        rs2 = next(4);
+        break;
+    case 26:
+        rs1 = any_register();
+        rs2 = next(4);
+        break;
+    case 28: /* fmv.x.f */
+    case 30: /* fmv.f.x */
+        rm = rs2 = 0;
+        rd = f == 28 ? any_register() : rd;
+        rs1 = f == 30 ? any_register() : rs1;
+        break;
+    }
+    return f << 27 | format << 25 | rs2 << 20 | rs1 << 15 | rm << 12 | rd << 7 | 0x53;
+}
+
 static unsigned item(uint32_t *code, unsigned at)
 {
-    switch (next(16)) {
+    switch (next(floating ? 20 : 16)) {
+    case 16:
+    case 17:
+    case 18:
+        code[0] = fp();
+        code[1] = fp();
+        return 2;
+    case 19: /* frm, now and then */
+        code[0] = next(3) ? fp() : i_type(0x73, 5, ZERO, next(2), 2);
+        return 1;
     case 0:
         code[0] = jal(RA, (int)(LEAF + LEAF_SIZE * next(LEAVES)) - 4 * (int)at);
         return 1;
@@ -241,6 +300,16 @@ static void set_places(struct lockstep *l, unsigned round)
     set_csr(l, MSTATUS, MSTATUS_MIE | next(4) << MSTATUS_FS_SHIFT);
 }
 
+/* A double, or a boxed single, or anything. */
+static uint64_t any_number(void)
+{
+    static const uint64_t numbers[] = {0x3ff0000000000000, 0xc024000000000000, 0x7ff0000000000000,
+                                       0x7ff8000000000000, 0xffffffff3f800000, 0xffffffffc1200000,
+                                       0xffffffff00000001, 0x3f800000};
+
+    return next(9) ? numbers[next(8)] : seed;
+}
+
 static void paths_are_what_blocks_are(void **state)
 {
     uint64_t paths = 0;
@@ -251,14 +320,17 @@ static void paths_are_what_blocks_are(void **state)
         unsigned n;
 
         seed = p;
+        floating = p % 2;
         n = write_body(code);
         assert_true(n * sizeof(code[0]) < LEAF);
         write_code(l, RAM, code, n * sizeof(code[0]));
         write_leaves(l);
         write_handler(l);
         for (unsigned i = 0; i < 4 * KIB; i += 8)
-            put64(l, RAM + DATA + i, next(2) ? RAM + DATA + 8 * next(512) : seed ^ seed >> 17);
+            put64(l, RAM + DATA + i, next(2) ? RAM + DATA + 8 * next(512) : any_number());
         fill_registers(l);
+        for (unsigned r = 0; r < 6; r++)
+            lockstep_set(l, 0, ISTHMUS_REG_F + r, any_number());
         for (unsigned round = 0; round < 20; round++) {
             set_places(l, round);
             run(l, round % 2 ? 1 + next(3 * BODY) : 8 * n);
