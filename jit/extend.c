@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Sign extensions that nobody needs. RV64's word operations extend their results to 64 bits, and most
- * of these results go into other word operations, which look at the lower 32 bits alone. There the
- * host's instruction for the extension is left out, and the register's upper half is anything. Who
- * leaves the path meanwhile, aside or into a slow way, extends first: what is left out is always
- * the extension of the lower half.
+ * Sign extensions that nobody needs. RV64's word operations extend their results to 64 bits, and
+ * most of these results go into other word operations, which look at the lower 32 bits alone. There
+ * the host's instruction for the extension is left out, and the register's upper half is anything.
+ * Who leaves the path meanwhile, aside or into a slow way, extends first: what is left out is
+ * always the extension of the lower half.
  *
  * Also AND, OR and XOR of numbers that are extended give such a number.
  */
@@ -62,7 +62,10 @@ static enum kind find_kind(const struct trans *t, unsigned i)
     case INSN_zext_h:
         return EXTENDED;
     default:
-        return in->class == CLASS_SYSTEM || in->class == CLASS_AMO || !jit_emitter_of(t->jit->isa, in) ? EVERYTHING : OTHER;
+        return in->class == CLASS_SYSTEM || in->class == CLASS_AMO ||
+                       !jit_emitter_of(t->jit->isa, in)
+                   ? EVERYTHING
+                   : OTHER;
     }
 }
 
@@ -105,8 +108,8 @@ static void find_extended(struct trans *t, const enum kind *kinds)
     }
 }
 
-/* True where the step could leave its own extension out, or takes sources of which only the lower half
- * is right. */
+/* True where the step could leave its own extension out, or takes sources of which only the lower
+ * half is right. */
 static bool is_of_words(const struct trans *t, const enum kind *kinds, unsigned i)
 {
     enum kind kind = kinds[i];

@@ -7,8 +7,7 @@
  */
 #include "jit/jit_internal.h"
 
-#define EMIT(name)                                                                                 \
-    static void emit_##name(struct trans *t, const struct insn *in)
+#define EMIT(name) static void emit_##name(struct trans *t, const struct insn *in)
 
 enum { XMM0, XMM1, XMM2 };
 enum { SINGLE = 0xf3, DOUBLE = 0xf2, PACKED_DOUBLE = 0x66 }; /* prefixes */
@@ -158,8 +157,7 @@ static bool rounds_nearest(const struct insn *in)
     return in->rm == RM_RNE || in->rm == RM_DYN;
 }
 
-static void arithmetic(struct trans *t, const struct insn *in, unsigned format,
-                       unsigned opcode)
+static void arithmetic(struct trans *t, const struct insn *in, unsigned format, unsigned opcode)
 {
     struct stub *s;
     bool unary = opcode == SSE_SQRT;
@@ -182,11 +180,11 @@ static void arithmetic(struct trans *t, const struct insn *in, unsigned format,
 #define ARITHMETIC(name, opcode)                                                                   \
     EMIT(name##_s)                                                                                 \
     {                                                                                              \
-        arithmetic(t, in, SINGLE, opcode);                                                     \
+        arithmetic(t, in, SINGLE, opcode);                                                         \
     }                                                                                              \
     EMIT(name##_d)                                                                                 \
     {                                                                                              \
-        arithmetic(t, in, DOUBLE, opcode);                                                     \
+        arithmetic(t, in, DOUBLE, opcode);                                                         \
     }
 ARITHMETIC(fadd, SSE_ADD)
 ARITHMETIC(fsub, SSE_SUB)
@@ -206,8 +204,7 @@ static unsigned use_f(struct trans *t, unsigned format, unsigned r, unsigned xmm
 }
 
 /* FMA3: xmm = +-(xmm * z) +- y */
-static void fused(struct trans *t, const struct insn *in, unsigned format,
-                  unsigned opcode)
+static void fused(struct trans *t, const struct insn *in, unsigned format, unsigned opcode)
 {
     struct stub *s;
     unsigned xmm, y, z;
@@ -232,11 +229,11 @@ static void fused(struct trans *t, const struct insn *in, unsigned format,
 #define FUSED(name, opcode)                                                                        \
     EMIT(name##_s)                                                                                 \
     {                                                                                              \
-        fused(t, in, SINGLE, opcode);                                                          \
+        fused(t, in, SINGLE, opcode);                                                              \
     }                                                                                              \
     EMIT(name##_d)                                                                                 \
     {                                                                                              \
-        fused(t, in, DOUBLE, opcode);                                                          \
+        fused(t, in, DOUBLE, opcode);                                                              \
     }
 FUSED(fmadd, 0x99)
 FUSED(fmsub, 0x9b)
@@ -244,8 +241,7 @@ FUSED(fnmsub, 0x9d)
 FUSED(fnmadd, 0x9f)
 
 /* Equal operands (zeros of either sign) and NaNs are the interpreter's. */
-static void select_fp(struct trans *t, const struct insn *in, unsigned format,
-                      unsigned opcode)
+static void select_fp(struct trans *t, const struct insn *in, unsigned format, unsigned opcode)
 {
     struct stub *s = stub_new(t);
     unsigned xmm;
@@ -285,8 +281,7 @@ EMIT(fmax_d)
 
 enum sign { SIGN_COPY, SIGN_NOT, SIGN_XOR };
 
-static void inject_sign(struct trans *t, const struct insn *in,
-                        unsigned format, enum sign sign)
+static void inject_sign(struct trans *t, const struct insn *in, unsigned format, enum sign sign)
 {
     struct asm_ *a = &t->a;
     struct stub *s = stub_new(t);
@@ -322,11 +317,11 @@ static void inject_sign(struct trans *t, const struct insn *in,
 #define SIGN(name, sign)                                                                           \
     EMIT(name##_s)                                                                                 \
     {                                                                                              \
-        inject_sign(t, in, SINGLE, sign);                                                      \
+        inject_sign(t, in, SINGLE, sign);                                                          \
     }                                                                                              \
     EMIT(name##_d)                                                                                 \
     {                                                                                              \
-        inject_sign(t, in, DOUBLE, sign);                                                      \
+        inject_sign(t, in, DOUBLE, sign);                                                          \
     }
 SIGN(fsgnj, SIGN_COPY)
 SIGN(fsgnjn, SIGN_NOT)
@@ -334,8 +329,8 @@ SIGN(fsgnjx, SIGN_XOR)
 
 /* --- Comparisons: UCOMI is quiet, COMI signals, as FEQ is and FLT and FLE do --- */
 
-static void compare(struct trans *t, const struct insn *in, unsigned format,
-                    unsigned opcode, unsigned left, unsigned right, enum cond cc)
+static void compare(struct trans *t, const struct insn *in, unsigned format, unsigned opcode,
+                    unsigned left, unsigned right, enum cond cc)
 {
     struct asm_ *a = &t->a;
     struct stub *s = stub_new(t);
@@ -359,11 +354,11 @@ static void compare(struct trans *t, const struct insn *in, unsigned format,
 #define COMPARE(name, opcode, left, right, cc)                                                     \
     EMIT(name##_s)                                                                                 \
     {                                                                                              \
-        compare(t, in, SINGLE, opcode, left, right, cc);                                       \
+        compare(t, in, SINGLE, opcode, left, right, cc);                                           \
     }                                                                                              \
     EMIT(name##_d)                                                                                 \
     {                                                                                              \
-        compare(t, in, DOUBLE, opcode, left, right, cc);                                       \
+        compare(t, in, DOUBLE, opcode, left, right, cc);                                           \
     }
 COMPARE(feq, SSE_UCOMI, in->rs1, in->rs2, CC_E)
 COMPARE(flt, SSE_COMI, in->rs2, in->rs1, CC_A)
@@ -371,8 +366,8 @@ COMPARE(fle, SSE_COMI, in->rs2, in->rs1, CC_AE)
 
 /* --- Conversions and moves --- */
 
-static void from_int(struct trans *t, const struct insn *in, unsigned format,
-                     unsigned width, bool is_unsigned)
+static void from_int(struct trans *t, const struct insn *in, unsigned format, unsigned width,
+                     bool is_unsigned)
 {
     struct stub *s;
     unsigned src, xmm;
@@ -399,7 +394,7 @@ static void from_int(struct trans *t, const struct insn *in, unsigned format,
 #define FROM_INT(name, format, width, is_unsigned)                                                 \
     EMIT(name)                                                                                     \
     {                                                                                              \
-        from_int(t, in, format, width, is_unsigned);                                           \
+        from_int(t, in, format, width, is_unsigned);                                               \
     }
 FROM_INT(fcvt_d_w, DOUBLE, 0, false)
 FROM_INT(fcvt_d_wu, DOUBLE, W, true)
@@ -410,8 +405,7 @@ FROM_INT(fcvt_s_l, SINGLE, W, false)
 
 /* Out of range the host gives the most negative number and the invalid flag: the interpreter then
  * gives the right result and the same flag. */
-static void to_int(struct trans *t, const struct insn *in, unsigned format,
-                   unsigned width)
+static void to_int(struct trans *t, const struct insn *in, unsigned format, unsigned width)
 {
     struct asm_ *a = &t->a;
     struct stub *s;
@@ -438,7 +432,7 @@ static void to_int(struct trans *t, const struct insn *in, unsigned format,
 #define TO_INT(name, format, width)                                                                \
     EMIT(name)                                                                                     \
     {                                                                                              \
-        to_int(t, in, format, width);                                                          \
+        to_int(t, in, format, width);                                                              \
     }
 TO_INT(fcvt_w_d, DOUBLE, 0)
 TO_INT(fcvt_l_d, DOUBLE, W)

@@ -7,8 +7,7 @@
  */
 #include "jit/jit_internal.h"
 
-#define EMIT(name)                                                                                 \
-    static void emit_##name(struct trans *t, const struct insn *in)
+#define EMIT(name) static void emit_##name(struct trans *t, const struct insn *in)
 
 static void exit_to(struct trans *t, uint32_t off, enum native_exit cause)
 {
@@ -124,8 +123,8 @@ void emit_goto(struct trans *t, int64_t off)
     jit_goto_rax(&t->a, &t->jit->thunks);
 }
 
-/* The path's last branch, where it is taken, goes on right here. One in the middle goes aside where it
- * leaves the path, and what was charged behind it is given back. */
+/* The path's last branch, where it is taken, goes on right here. One in the middle goes aside where
+ * it leaves the path, and what was charged behind it is given back. */
 static void branch(struct trans *t, const struct insn *in, enum cond cc)
 {
     const struct step *step = step_of(t);
@@ -166,7 +165,7 @@ void emit_asides(struct trans *t)
 #define BRANCH(name, cc)                                                                           \
     EMIT(name)                                                                                     \
     {                                                                                              \
-        branch(t, in, cc);                                                                     \
+        branch(t, in, cc);                                                                         \
     }
 BRANCH(beq, CC_E)
 BRANCH(bne, CC_NE)

@@ -16,8 +16,7 @@
  */
 #include "jit/jit_internal.h"
 
-#define EMIT(name)                                                                                 \
-    static void emit_##name(struct trans *t, const struct insn *in)
+#define EMIT(name) static void emit_##name(struct trans *t, const struct insn *in)
 
 enum { TLB_SCALE = PAGE_SHIFT - 4 };
 _Static_assert(sizeof(struct tlb_entry) == 16, "the index is the page number times 16");
@@ -270,8 +269,7 @@ static struct place access_place(struct trans *t, struct stub *s, const struct i
 }
 
 /* rd, or nothing where it is x0, = the datum, by the opcode of the extending move. */
-static void load(struct trans *t, const struct insn *in, unsigned flags,
-                 unsigned opcode)
+static void load(struct trans *t, const struct insn *in, unsigned flags, unsigned opcode)
 {
     struct stub *s = stub_new(t);
     struct place p = access_place(t, s, in);
@@ -286,7 +284,7 @@ static void load(struct trans *t, const struct insn *in, unsigned flags,
 #define LOAD(name, flags, opcode)                                                                  \
     EMIT(name)                                                                                     \
     {                                                                                              \
-        load(t, in, flags, opcode);                                                            \
+        load(t, in, flags, opcode);                                                                \
     }
 LOAD(lb, W, 0x0fbe)
 LOAD(lh, W, 0x0fbf)
@@ -296,8 +294,8 @@ LOAD(lbu, 0, 0x0fb6)
 LOAD(lhu, 0, 0x0fb7)
 LOAD(lwu, 0, 0x8b)
 
-static void store(struct trans *t, const struct insn *in, unsigned prefix,
-                  unsigned flags, unsigned opcode)
+static void store(struct trans *t, const struct insn *in, unsigned prefix, unsigned flags,
+                  unsigned opcode)
 {
     struct stub *s = stub_new(t);
     struct place p = access_place(t, s, in);
@@ -312,7 +310,7 @@ static void store(struct trans *t, const struct insn *in, unsigned prefix,
 #define STORE(name, prefix, flags, opcode)                                                         \
     EMIT(name)                                                                                     \
     {                                                                                              \
-        store(t, in, prefix, flags, opcode);                                                   \
+        store(t, in, prefix, flags, opcode);                                                       \
     }
 STORE(sb, 0, BYTE_REGS, 0x88)
 STORE(sh, 0x66, 0, 0x89)
@@ -388,8 +386,7 @@ EMIT(fsw)
 enum { LOCK = 0xf0, OP_XCHG = 0x87, OP_XADD = 0x0fc1, OP_CMPXCHG = 0x0fb1, OP_SETNE = 0x0f95 };
 
 /* rcx = host address of the datum; rax and rdx are free. */
-static struct stub *atomic_datum(struct trans *t, const struct insn *in,
-                                 unsigned size, bool store)
+static struct stub *atomic_datum(struct trans *t, const struct insn *in, unsigned size, bool store)
 {
     struct stub *s = stub_new(t);
     struct access x = {.base = in->rs1, .size = (uint8_t)size, .store = store, .group = NO_GROUP};
@@ -416,8 +413,7 @@ static void locked(struct trans *t, unsigned width, unsigned opcode, unsigned re
 }
 
 /* amoswap, amoadd: opcode exchanges, or adds and exchanges. */
-static void amo_exchange(struct trans *t, const struct insn *in, unsigned size,
-                         unsigned opcode)
+static void amo_exchange(struct trans *t, const struct insn *in, unsigned size, unsigned opcode)
 {
     struct stub *s = atomic_datum(t, in, size, true);
 
@@ -428,8 +424,7 @@ static void amo_exchange(struct trans *t, const struct insn *in, unsigned size,
 }
 
 /* amoand, amoor, amoxor: one instruction where nobody asks for what was there. */
-static void amo_logic(struct trans *t, const struct insn *in, unsigned size,
-                      enum alu alu)
+static void amo_logic(struct trans *t, const struct insn *in, unsigned size, enum alu alu)
 {
     struct asm_ *a = &t->a;
     unsigned width = size == 8 ? W : 0;
@@ -451,8 +446,7 @@ static void amo_logic(struct trans *t, const struct insn *in, unsigned size,
     stub_resume(t, s);
 }
 
-static void load_reserved(struct trans *t, const struct insn *in,
-                          unsigned size)
+static void load_reserved(struct trans *t, const struct insn *in, unsigned size)
 {
     struct asm_ *a = &t->a;
     struct stub *s = atomic_datum(t, in, size, false);
@@ -466,8 +460,7 @@ static void load_reserved(struct trans *t, const struct insn *in,
     stub_resume(t, s);
 }
 
-static void store_conditional(struct trans *t, const struct insn *in,
-                              unsigned size)
+static void store_conditional(struct trans *t, const struct insn *in, unsigned size)
 {
     struct asm_ *a = &t->a;
     struct stub *s = atomic_datum(t, in, size, true);
@@ -491,8 +484,7 @@ static void store_conditional(struct trans *t, const struct insn *in,
     stub_resume(t, s);
 }
 
-static void compare_and_swap(struct trans *t, const struct insn *in,
-                             unsigned size)
+static void compare_and_swap(struct trans *t, const struct insn *in, unsigned size)
 {
     struct stub *s = atomic_datum(t, in, size, true);
 
@@ -528,7 +520,7 @@ EMIT(cbo_zero)
 #define ATOMIC(name, size, emit, ...)                                                              \
     EMIT(name)                                                                                     \
     {                                                                                              \
-        emit(t, in, size, ##__VA_ARGS__);                                                      \
+        emit(t, in, size, ##__VA_ARGS__);                                                          \
     }
 ATOMIC(amoswap_w, 4, amo_exchange, OP_XCHG)
 ATOMIC(amoswap_d, 8, amo_exchange, OP_XCHG)

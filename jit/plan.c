@@ -2,16 +2,16 @@
 /*
  * Which memory accesses of a path share one look-up.
  *
- * Accesses by one base mostly lie in one page: a function saves its registers, reads the fields of a
- * structure, changes one, a loop steps along an array. One base is a register that nothing writes in
- * between, or to which numbers are added, or another one that is the same but for a number. The first
- * of three or more accesses, or
- * of two if one check of the alignment shows that they cannot lie in two pages, becomes the leader of
- * a group: it looks the page up, for stores if there is one among them, sees that the others' data lie
- * in it too and are aligned, and puts the host address of the base aside; the others then are one
- * host instruction each. What was looked up holds to the end of the path, since whatever takes a
- * translation away ends it. Where the group is not in one page the interpreter does the rest of the
- * block, and if that is often so the leader's bit in block.apart makes all of them single ones.
+ * Accesses by one base mostly lie in one page: a function saves its registers, reads the fields of
+ * a structure, changes one, a loop steps along an array. One base is a register that nothing writes
+ * in between, or to which numbers are added, or another one that is the same but for a number. The
+ * first of three or more accesses, or of two if one check of the alignment shows that they cannot
+ * lie in two pages, becomes the leader of a group: it looks the page up, for stores if there is one
+ * among them, sees that the others' data lie in it too and are aligned, and puts the host address
+ * of the base aside; the others then are one host instruction each. What was looked up holds to the
+ * end of the path, since whatever takes a translation away ends it. Where the group is not in one
+ * page the interpreter does the rest of the block, and if that is often so the leader's bit in
+ * block.apart makes all of them single ones.
  */
 #include "jit/jit_internal.h"
 
@@ -48,8 +48,8 @@ bool jit_writes_x(const struct insn *in)
            format == FMT_FTOI || format == FMT_FTOX;
 }
 
-/* What a register holds, as far as accesses need to know: a value that nobody looks into, and a number
- * that was added to it since. */
+/* What a register holds, as far as accesses need to know: a value that nobody looks into, and a
+ * number that was added to it since. */
 struct value {
     uint8_t root; /* index in planner.open */
     int32_t offset;
@@ -106,8 +106,8 @@ static void align_group(struct access *x)
     x->low = align_down(x->low, x->size);
 }
 
-/* Note the group of the root down, if it is worth it: who leads it, and who its members are, as far as
- * step end. */
+/* Note the group of the root down, if it is worth it: who leads it, and who its members are, as far
+ * as step end. */
 static void close_group(struct planner *p, unsigned root, unsigned end)
 {
     struct open_group *g = &p->open[root];

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Short branches forward as conditional moves. RV64GC has no conditional moves: programs branch around
- * an instruction or two, often by data that no host can predict, as the bits of a CRC are. Where what
- * is branched around computes one register, it is computed always, and the register gets back what
- * it had where the branch is taken; then the instructions that were not executed are given back.
+ * Short branches forward as conditional moves. RV64GC has no conditional moves: programs branch
+ * around an instruction or two, often by data that no host can predict, as the bits of a CRC are.
+ * Where what is branched around computes one register, it is computed always, and the register gets
+ * back what it had where the branch is taken; then the instructions that were not executed are
+ * given back.
  *
- * The interpreter's blocks go another way where the branch is taken, and charge other instructions at
- * other places, up to the next jump or branch backward. So there must be nothing up to there to which
- * that makes a difference: no memory access, nothing that could trap.
+ * The interpreter's blocks go another way where the branch is taken, and charge other instructions
+ * at other places, up to the next jump or branch backward. So there must be nothing up to there to
+ * which that makes a difference: no memory access, nothing that could trap.
  */
 #include "jit/jit_internal.h"
 

@@ -145,29 +145,29 @@ static void make_spent(struct asm_ *a, struct thunks *th)
  * hart_run would. */
 static void make_go_on(struct asm_ *a, const struct thunks *th, const uint8_t *leave)
 {
-    fixup not[3];
+    fixup not [3];
 
     alu_mi8(a, ALU_CMP, RBP, HART(waiting), 0);
-    not[0] = jcc(a, CC_NE);
+    not [0] = jcc(a, CC_NE);
     alu_mi(a, 0, ALU_CMP, RBP, HART(wait_event), 0);
-    not[1] = jcc(a, CC_NE);
+    not [1] = jcc(a, CC_NE);
     mov_rm(a, RDX, RBP, HART(left));
     alu_rm(a, W, ALU_CMP, RDX, RBP, HART(slack));
-    not[2] = jcc(a, CC_LE);
+    not [2] = jcc(a, CC_LE);
     load_left(a);
     load_mapped(a);
     mov_rm(a, RAX, RBP, HART(pc));
     jit_goto_rax(a, th);
-    for (unsigned i = 0; i < ARRAY_SIZE(not); i++)
-        patch_here(a, not[i]);
+    for (unsigned i = 0; i < ARRAY_SIZE(not ); i++)
+        patch_here(a, not [i]);
     count_exit(a, NATIVE_EXIT_TRAP);
     patch(a, jmp(a), leave);
 }
 
-/* Called with rax: struct fallback_op, ecx: the block's offset, edx: what was charged for blocks behind
- * it, which the op must not see. Returns to the caller after the op, or does not where it ended the
- * block. Where an event came up the interpreter does the rest of the block, behind which it looks at
- * events. */
+/* Called with rax: struct fallback_op, ecx: the block's offset, edx: what was charged for blocks
+ * behind it, which the op must not see. Returns to the caller after the op, or does not where it
+ * ended the block. Where an event came up the interpreter does the rest of the block, behind which
+ * it looks at events. */
 static void make_fallback(struct asm_ *a, struct thunks *th, const uint8_t *leave,
                           const uint8_t *leave_with_op)
 {

@@ -126,11 +126,13 @@ static void write_stubs(struct trans *t)
     }
 }
 
-/* What an execution adds to the count of a block that has no path, so that the 2^12th carries; the 4th
- * where blocks are translated early. */
+/* What an execution adds to the count of a block that has no path, so that the 2^12th carries; the
+ * 4th where blocks are translated early. */
 enum { WARM_STEP = 1 << 20, WARM_STEP_SOON = 1 << 30 };
-enum { HOT_SHARE = 6 };    /* sixteenths of the buffer for hot code */
-enum { SYSTEM_SHARE = 4 }; /* one in so many instructions of a block may be a fallback of CLASS_SYSTEM */
+enum { HOT_SHARE = 6 }; /* sixteenths of the buffer for hot code */
+enum {
+    SYSTEM_SHARE = 4
+}; /* one in so many instructions of a block may be a fallback of CLASS_SYSTEM */
 
 /* --- The block --- */
 
@@ -478,8 +480,8 @@ void jit_note_misses(struct hart *h, const struct site_note *note, int64_t left)
     translate_again(code_translator(b->cache)->opaque, note->head);
 }
 
-/* The interpreter goes on with op `at` of b, because the translation of head found that accesses with
- * one look-up lie apart. Often so: have them looked up one by one. */
+/* The interpreter goes on with op `at` of b, because the translation of head found that accesses
+ * with one look-up lie apart. Often so: have them looked up one by one. */
 static void note_split(struct hart *h, struct block *head, struct block *b, const struct op *at)
 {
     enum { SPLITS_MANY = 64, SPLITS_APART = 20000 };
