@@ -469,7 +469,7 @@ static const struct option_row options[] = {
      take_deterministic},
     {"--interpreter", NULL, "do not translate hot code to the host's instructions",
      take_interpreter},
-    {"--code-buffer", "SIZE", "room for translated code, 64K to 1G (64M)", take_code_buffer},
+    {"--code-buffer", "SIZE", "room for translated code, 64K to 1G (256M)", take_code_buffer},
     {"--translate-after", "N", "translate code that was entered so often, 1 to 255 (16)",
      take_translate_after},
     {"--perf-map", NULL, "name translated code for perf, in /tmp/perf-PID.map", take_perf_map},

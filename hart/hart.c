@@ -18,7 +18,7 @@ int hart_init(struct hart *h, unsigned index, const struct isa *isa, struct mem 
     pthread_condattr_t attr;
     int err;
 
-    memset(h, 0, sizeof(*h));
+    memset(h, 0, offsetof(struct hart, sites));
     h->index = index;
     h->hartid = index;
     h->isa = isa;

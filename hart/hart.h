@@ -112,13 +112,15 @@ enum native_exit {
     NATIVE_EXITS,
 };
 
-/* Translator: where an access found its TLB entry last, as its guess for the next time. */
-struct hart_site {
-    uint32_t entry;  /* offset in the bank's entries for loads, or for stores */
-    uint32_t misses; /* counted in steps, so that the carry tells when there were many */
-    uint64_t seen;   /* instructions retired when there were many before */
+/* Translator: where accesses found their TLB entries last, as guesses for the next time. Programs such as
+ * compilers have some hundred thousand accesses that are executed often; what they do not use takes no
+ * memory. */
+enum { HART_SITES = 128 * 1024 };
+struct hart_sites {
+    uint32_t entry[HART_SITES];  /* offset in the bank's entries for loads, or for stores */
+    uint32_t misses[HART_SITES]; /* counted in steps, so that the carry tells when there were many */
+    uint64_t seen[HART_SITES];   /* instructions retired when there were many before */
 };
-enum { HART_SITES = 8192 };
 
 /* What a hart counts beside instructions (read by --stats). */
 struct hart_counters {
@@ -254,14 +256,15 @@ struct hart {
     struct hart_halt halt;    /* the debugger clears it */
     bool stepping;            /* for a debugger: breakpoints do not count, */
     bool hold_interrupts;     /* and interrupts wait */
-    struct hart_site sites[HART_SITES];
-
     pthread_mutex_t sleep_lock;
     pthread_cond_t sleep;
     bool sleeping; /* atomic */
+
+    struct hart_sites sites; /* the last: hart_init leaves it alone */
 };
 
-/* Prepare a hart over mem and code; state as after reset (hart_reset). 0 or -ENOMEM. */
+/* Prepare a hart over mem and code; state as after reset (hart_reset). Where code has a translator
+ * h->sites is of zeros, as new memory is. 0 or -ENOMEM. */
 int hart_init(struct hart *h, unsigned index, const struct isa *isa, struct mem *mem,
               struct code_cache *code, struct hart_clock clock);
 void hart_free(struct hart *h);

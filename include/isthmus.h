@@ -143,7 +143,7 @@ struct isthmus_config {
     bool deterministic;   /* one thread, time from retired instructions: every run is the same */
     bool interpret;       /* do not translate hot code to the host's instructions, only interpret */
     bool perf_map;        /* name translated code for perf, in /tmp/perf-PID.map */
-    uint64_t code_buffer; /* bytes for translated code, ISTHMUS_CODE_BUFFER_MIN to _MAX; 0: 64 MiB */
+    uint64_t code_buffer; /* bytes for translated code, ISTHMUS_CODE_BUFFER_MIN to _MAX; 0: 256 MiB */
     uint32_t translate_after; /* translate code that was entered so often, 1 to
                                * ISTHMUS_TRANSLATE_AFTER_MAX times; 0: 16 */
 

@@ -276,6 +276,12 @@ static inline unsigned jit_site(struct jit *jit)
     return jit->sites++ % HART_SITES;
 }
 
+/* Displacement of its count of misses. */
+static inline int32_t jit_site_misses(unsigned site)
+{
+    return HART(sites.misses) + (int32_t)(site * sizeof(uint32_t));
+}
+
 /* thunks.c: write the shared code at the start of the buffer. */
 void jit_make_thunks(struct jit *jit, struct asm_ *a);
 

@@ -36,7 +36,7 @@ static int32_t table_of(const struct access *x)
 
 static int32_t site_entry(const struct access *x)
 {
-    return HART(sites) + (int32_t)(x->site * sizeof(struct hart_site));
+    return HART(sites.entry) + (int32_t)(x->site * sizeof(uint32_t));
 }
 
 /* Of the step in its block. */
@@ -111,7 +111,7 @@ static void look_up(struct trans *t, struct stub *s, const struct access *x)
     s->access = *x;
     s->begin = asm_here(&t->a);
     if (x->predicted)
-        op_rm(&t->a, 0, 0x8b, RCX, RBP, site_entry(x) + (int32_t)offsetof(struct hart_site, entry));
+        op_rm(&t->a, 0, 0x8b, RCX, RBP, site_entry(x));
     else /* the base is there before the address is; mostly both are in one page */
         place(&t->a, x->base ? use(t, x->base, RAX) : RSP);
     wanted_tag(t, x);
@@ -141,7 +141,6 @@ static bool is_stepped(const struct trans *t, unsigned base)
 static void emit_miss(struct trans *t, struct stub *s)
 {
     struct asm_ *a = &t->a;
-    int32_t site = site_entry(&s->access);
     struct site_note *note;
 
     patch_here(a, s->miss);
@@ -152,8 +151,8 @@ static void emit_miss(struct trans *t, struct stub *s)
         return;
     }
     note = data_alloc(t, sizeof(*note));
-    op_rm(a, 0, 0x89, RCX, RBP, site + (int32_t)offsetof(struct hart_site, entry));
-    alu_mi(a, 0, ALU_ADD, RBP, site + (int32_t)offsetof(struct hart_site, misses), MISS_STEP);
+    op_rm(a, 0, 0x89, RCX, RBP, site_entry(&s->access));
+    alu_mi(a, 0, ALU_ADD, RBP, jit_site_misses(s->access.site), MISS_STEP);
     patch(a, jcc(a, CC_AE), s->hit);
     if (!note)
         return;

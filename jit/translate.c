@@ -240,9 +240,7 @@ static void write_give_back(struct trans *t)
 /* Count the executions, in a site; now and then jumps. */
 static fixup count_warmth(struct trans *t)
 {
-    int32_t count = HART(sites[0].misses) + (int32_t)(jit_site(t->jit) * sizeof(struct hart_site));
-
-    alu_mi(&t->a, 0, ALU_ADD, RBP, count, t->jit->warm_step);
+    alu_mi(&t->a, 0, ALU_ADD, RBP, jit_site_misses(jit_site(t->jit)), t->jit->warm_step);
     return jcc(&t->a, CC_B);
 }
 
@@ -473,7 +471,7 @@ void jit_note_misses(struct hart *h, const struct site_note *note, int64_t left)
     enum { MISSES_MANY = 1024, MISSES_SCATTERED = 80, MISSES_STEPPED = 400 };
     struct block *b = note->block;
 
-    if (!is_frequent(h->instret_end - (uint64_t)left, &h->sites[note->site].seen, MISSES_MANY,
+    if (!is_frequent(h->instret_end - (uint64_t)left, &h->sites.seen[note->site], MISSES_MANY,
                      note->stepped ? MISSES_STEPPED : MISSES_SCATTERED))
         return;
     __atomic_fetch_or(&b->scattered, BIT(note->op), __ATOMIC_RELAXED);

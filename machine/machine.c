@@ -14,6 +14,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -270,7 +271,22 @@ static void free_harts(struct machine *m)
     }
 }
 
-#define CODE_BUFFER_DEFAULT (UINT64_C(64) << 20)
+/* Harts have more room than they use (struct hart_sites): memory as it is needed, of zeros. NULL: none. */
+static struct hart *map_harts(unsigned n)
+{
+    void *harts = mmap(NULL, n * sizeof(struct hart), PROT_READ | PROT_WRITE,
+                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+    return harts == MAP_FAILED ? NULL : harts;
+}
+
+static void unmap_harts(struct machine *m)
+{
+    if (m->harts)
+        munmap(m->harts, m->harts_n * sizeof(struct hart));
+}
+
+#define CODE_BUFFER_DEFAULT (UINT64_C(256) << 20)
 
 /* What harts share, and the harts. */
 static int make_core(struct machine *m, const struct isthmus_config *config,
@@ -287,7 +303,7 @@ static int make_core(struct machine *m, const struct isthmus_config *config,
         m->jit = jit_new(&m->isa, &options, &m->log);
     m->code = code_cache_new(&m->isa, m->jit ? jit_translator(m->jit) : NULL);
     m->windows = window_engine_new();
-    m->harts = aligned_alloc(64, (m->harts_n * sizeof(*m->harts) + 63) & ~(size_t)63);
+    m->harts = map_harts(m->harts_n);
     m->retired_before = calloc(m->harts_n, sizeof(*m->retired_before));
     if (m->code && m->windows && m->harts && m->retired_before)
         err = make_harts(m);
@@ -297,7 +313,7 @@ static int make_core(struct machine *m, const struct isthmus_config *config,
             code_cache_free(m->code);
         jit_free(m->jit);
         window_engine_free(m->windows);
-        free(m->harts);
+        unmap_harts(m);
         free(m->retired_before);
     }
     return err;
@@ -310,7 +326,7 @@ static void free_core(struct machine *m)
     code_cache_free(m->code);
     jit_free(m->jit);
     window_engine_free(m->windows);
-    free(m->harts);
+    unmap_harts(m);
     free(m->retired_before);
 }
 
