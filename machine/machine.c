@@ -14,7 +14,6 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -271,19 +270,15 @@ static void free_harts(struct machine *m)
     }
 }
 
-/* Harts have more room than they use (struct hart_sites): memory as it is needed, of zeros. NULL: none. */
-static struct hart *map_harts(unsigned n)
+/* Harts have more room than they use (struct hart_sites), and calloc gives so much memory as it is
+ * needed, of zeros. harts_memory NULL: there is none. */
+static void alloc_harts(struct machine *m)
 {
-    void *harts = mmap(NULL, n * sizeof(struct hart), PROT_READ | PROT_WRITE,
-                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    enum { CACHE_LINE = 64 };
 
-    return harts == MAP_FAILED ? NULL : harts;
-}
-
-static void unmap_harts(struct machine *m)
-{
-    if (m->harts)
-        munmap(m->harts, m->harts_n * sizeof(struct hart));
+    m->harts_memory = calloc(1, m->harts_n * sizeof(*m->harts) + CACHE_LINE);
+    m->harts = (struct hart *)(((uintptr_t)m->harts_memory + CACHE_LINE - 1) &
+                               ~(uintptr_t)(CACHE_LINE - 1));
 }
 
 #define CODE_BUFFER_DEFAULT (UINT64_C(256) << 20)
@@ -303,9 +298,9 @@ static int make_core(struct machine *m, const struct isthmus_config *config,
         m->jit = jit_new(&m->isa, &options, &m->log);
     m->code = code_cache_new(&m->isa, m->jit ? jit_translator(m->jit) : NULL);
     m->windows = window_engine_new();
-    m->harts = map_harts(m->harts_n);
+    alloc_harts(m);
     m->retired_before = calloc(m->harts_n, sizeof(*m->retired_before));
-    if (m->code && m->windows && m->harts && m->retired_before)
+    if (m->code && m->windows && m->harts_memory && m->retired_before)
         err = make_harts(m);
     if (err) {
         log_error(&m->log, "not enough host memory for %u harts", m->harts_n);
@@ -313,7 +308,7 @@ static int make_core(struct machine *m, const struct isthmus_config *config,
             code_cache_free(m->code);
         jit_free(m->jit);
         window_engine_free(m->windows);
-        unmap_harts(m);
+        free(m->harts_memory);
         free(m->retired_before);
     }
     return err;
@@ -326,7 +321,7 @@ static void free_core(struct machine *m)
     code_cache_free(m->code);
     jit_free(m->jit);
     window_engine_free(m->windows);
-    unmap_harts(m);
+    free(m->harts_memory);
     free(m->retired_before);
 }
 

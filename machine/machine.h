@@ -56,6 +56,7 @@ struct machine {
     bool halted[ISTHMUS_HARTS_MAX]; /* by the debugger, while the others run */
     struct events *events; /* NULL: nobody traces, nor counts by guest */
     struct hart *harts;
+    void *harts_memory;  /* what they are in */
     uint64_t *retired_before; /* by hart: instructions retired before the last reset */
 
     struct clock clock;

@@ -8,7 +8,8 @@
  *
  * Whatever stops the machine sets m->stop to the first reason and kicks the harts. Two reasons
  * are internal: a reset and making room for code need all harts out of their loops, and
- * then the run goes on.
+ * then the run goes on. Making room gives way to any other reason that comes meanwhile: a guest that
+ * powers off just then is off.
  */
 #include "machine/console.h"
 #include "machine/machine.h"
@@ -58,9 +59,13 @@ void machine_wake(struct machine *m)
 
 void machine_request_stop(struct machine *m, uint32_t reason)
 {
-    uint32_t none = STOP_NONE;
+    uint32_t now = stop_reason(m);
 
-    __atomic_compare_exchange_n(&m->stop, &none, reason, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+    /* Room for code can wait; what else comes first is not lost by it. */
+    while ((now == STOP_NONE || now == STOP_COLLECT) &&
+           !__atomic_compare_exchange_n(&m->stop, &now, reason, false, __ATOMIC_SEQ_CST,
+                                        __ATOMIC_SEQ_CST))
+        ;
     machine_wake(m);
 }
 
