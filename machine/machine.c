@@ -61,7 +61,7 @@ static void power_off(void *opaque, unsigned code)
 {
     struct machine *m = opaque;
 
-    if (__atomic_load_n(&m->stop, __ATOMIC_RELAXED) == STOP_NONE)
+    if (!(__atomic_load_n(&m->stop, __ATOMIC_RELAXED) & STOP_ENDS))
         m->exit_code = code > 255 ? 255 : (int)code;
     machine_halt(m, ISTHMUS_STOP_EXIT);
 }

@@ -23,9 +23,16 @@
 #include "machine/image.h"
 #include "machine/virtio.h"
 
-/* Why harts leave their run loops, beside enum isthmus_stop: the console was closed, an error; from
- * STOP_RESET on, these are dealt with inside machine_run, which then goes on. */
-enum { STOP_NONE = 0, STOP_CONSOLE = 99, STOP_RESET = 100, STOP_COLLECT = 101, STOP_DEBUG = 102 };
+/* Why harts leave their run loops: what ends the run, of which the first counts (enum isthmus_stop; or
+ * the console was closed, an error), and errands that machine_run does, all of them. */
+enum {
+    STOP_NONE = 0,
+    STOP_CONSOLE = 99,
+    STOP_ENDS = 0xff, /* the bits of what ends the run */
+    STOP_RESET = 1 << 8,
+    STOP_COLLECT = 1 << 9,
+    STOP_DEBUG = 1 << 10,
+};
 
 /* Which interrupt controllers there are. */
 enum aia { AIA_NONE, AIA_APLIC, AIA_APLIC_IMSIC };
@@ -76,7 +83,7 @@ struct machine {
     struct boot boot;
 
     int wake;      /* eventfd: the world's thread should look */
-    uint32_t stop; /* atomic: the first reason to stop, STOP_NONE: none */
+    uint32_t stop; /* atomic: why to stop, STOP_NONE: nothing */
     bool hurry;    /* atomic: somebody asked to stop, if not first */
     uint64_t limit; /* host time when the run ends */
     int exit_code;

@@ -6,10 +6,9 @@
  * waits for the console, for device timers and for limits. Deterministic: the caller's thread
  * gives each hart its turn.
  *
- * Whatever stops the machine sets m->stop to the first reason and kicks the harts. Two reasons
- * are internal: a reset and making room for code need all harts out of their loops, and
- * then the run goes on. Making room gives way to any other reason that comes meanwhile: a guest that
- * powers off just then is off.
+ * Whatever stops the machine says so in m->stop and kicks the harts. A reset, making room for code,
+ * and what a debugger wants need all harts out of their loops; then the run goes on, unless there
+ * is a reason to end it, too.
  */
 #include "machine/console.h"
 #include "machine/machine.h"
@@ -42,7 +41,7 @@ enum {
 #define CODE_LIMIT ((size_t)512 << 20) /* bytes of decoded code before all is dropped */
 #define NEVER UINT64_MAX
 
-static uint32_t stop_reason(const struct machine *m)
+static uint32_t stopping(const struct machine *m)
 {
     return __atomic_load_n(&m->stop, __ATOMIC_SEQ_CST);
 }
@@ -59,11 +58,10 @@ void machine_wake(struct machine *m)
 
 void machine_request_stop(struct machine *m, uint32_t reason)
 {
-    uint32_t now = stop_reason(m);
+    uint32_t now = stopping(m);
 
-    /* Room for code can wait; what else comes first is not lost by it. */
-    while ((now == STOP_NONE || now == STOP_COLLECT) &&
-           !__atomic_compare_exchange_n(&m->stop, &now, reason, false, __ATOMIC_SEQ_CST,
+    while (!(reason & STOP_ENDS && now & STOP_ENDS) && /* the first one counts */
+           !__atomic_compare_exchange_n(&m->stop, &now, now | reason, false, __ATOMIC_SEQ_CST,
                                         __ATOMIC_SEQ_CST))
         ;
     machine_wake(m);
@@ -83,7 +81,7 @@ void machine_stop(struct machine *m)
 
 bool machine_is_ending(const struct machine *m)
 {
-    uint32_t reason = stop_reason(m);
+    uint32_t reason = stopping(m) & STOP_ENDS;
 
     return __atomic_load_n(&m->hurry, __ATOMIC_RELAXED) || host_ns() >= m->limit ||
            reason == ISTHMUS_STOP_QUIT || reason == STOP_CONSOLE;
@@ -213,7 +211,7 @@ static void let_others_go_on(struct machine *m, struct hart *h)
         const struct hart *other = &m->harts[i];
 
         while (other != h && !m->halted[i] && !is_idle(other) &&
-               turns_of(other) - before[i] < TURNS && !stop_reason(m) && host_ns() < end)
+               turns_of(other) - before[i] < TURNS && !stopping(m) && host_ns() < end)
             nanosleep(&(struct timespec){.tv_nsec = LOOK_NS}, NULL);
     }
 }
@@ -262,7 +260,7 @@ static void *hart_main(void *arg)
     t->h->may_stall = true;
     t->h->may_poll = m->harts_n > 1;
     set_idle(t->h, false);
-    while (!stop_reason(m)) {
+    while (!stopping(m)) {
         uint64_t n = take(m, quantum_of(m, t->h));
         enum hart_stop stop;
 
@@ -319,7 +317,7 @@ static void wait_for_world(struct machine *m, uint64_t until)
 
 static void serve_world(struct machine *m, uint64_t limit)
 {
-    while (!stop_reason(m)) {
+    while (!stopping(m)) {
         wait_for_world(m, next_deadline(m, limit));
         timers_fire(&m->timers, clock_ticks(&m->clock));
         if (host_ns() >= limit)
@@ -394,7 +392,7 @@ static bool take_turn(struct machine *m)
     if (virtio_slots_poll(m))
         m->round_idle = false;
     look_around(m);
-    return stop_reason(m) == STOP_NONE;
+    return stopping(m) == STOP_NONE;
 }
 
 /* Everybody waits: jump to the next moment at which somebody may wake. */
@@ -423,7 +421,7 @@ static void run_turns(struct machine *m, uint64_t limit)
 {
     unsigned rounds = 0;
 
-    while (!stop_reason(m)) {
+    while (!stopping(m)) {
         if (m->turn == 0 && m->turn_left == 0)
             timers_fire(&m->timers, clock_ticks(&m->clock));
         while (m->turn < m->harts_n)
@@ -450,7 +448,7 @@ enum isthmus_stop machine_run(struct machine *m, const struct isthmus_limits *li
 {
     uint64_t limit = limits && limits->nanoseconds ? host_ns() + limits->nanoseconds : NEVER;
     struct thread_hold hold;
-    uint32_t reason;
+    uint32_t stop, reason;
     bool ran = true;
 
     if (m->off)
@@ -470,12 +468,13 @@ enum isthmus_stop machine_run(struct machine *m, const struct isthmus_limits *li
             run_turns(m, limit);
         else
             ran = run_threads(m, limit);
-        reason = __atomic_exchange_n(&m->stop, STOP_NONE, __ATOMIC_SEQ_CST);
-        if (reason == STOP_RESET)
+        stop = __atomic_exchange_n(&m->stop, STOP_NONE, __ATOMIC_SEQ_CST);
+        if (stop & STOP_RESET)
             machine_reset(m);
-        else if (reason == STOP_COLLECT)
+        if (stop & STOP_COLLECT)
             make_room_for_code(m);
-    } while (ran && reason >= STOP_RESET);
+        reason = stop & STOP_ENDS;
+    } while (ran && stop && !reason);
     virtio_slots_pause(m);
     /* No kick is left over for the next run or step. */
     for (unsigned i = 0; i < m->harts_n; i++)

@@ -547,6 +547,62 @@ static void versions_agree(void **state)
     assert_true(strlen(isthmus_version()) > 0);
 }
 
+/* A guest whose translations never have room enough, of as many rounds as a3 has; then it powers off
+ * with code 7. a4: where it is. Result: instructions. */
+static unsigned write_crowd(uint32_t *code)
+{
+    enum { BLOCKS = 400 };
+    static const uint32_t end[] = {
+        0xfff68693, /* addi a3, a3, -1 */
+        0x00068463, /* beqz a3, 8 */
+        0x00070067, /* jr a4 */
+        0x00100537, /* lui a0, 0x100 */
+        0x000735b7, /* lui a1, 0x73 */
+        0x33358593, /* addi a1, a1, 0x333 */
+        0x00b52023, /* sw a1, 0(a0) */
+        0x0000006f, /* j . */
+    };
+    unsigned n = 0;
+
+    while (n < 2 * BLOCKS) {
+        code[n++] = 0x00158593; /* addi a1, a1, 1 */
+        code[n++] = 0x0040006f; /* j 4 */
+    }
+    memcpy(code + n, end, sizeof(end));
+    return n + (unsigned)(sizeof(end) / sizeof(end[0]));
+}
+
+/* Harts leave their loops while room is made; what ends the run at that moment is not lost. */
+static void a_power_off_meets_a_full_code_buffer(void **state)
+{
+    enum { RUNS = 150, A3 = 13, A4 = 14 };
+    struct isthmus_limits limits = {.nanoseconds = UINT64_C(20000000000)};
+    uint32_t code[1024];
+    size_t bytes = write_crowd(code) * sizeof(code[0]);
+
+    (void)state;
+    for (unsigned i = 0; i < RUNS; i++) {
+        struct heard h;
+        struct isthmus_config config = config_for(&h);
+        struct isthmus *m;
+
+        config.harts = 2;
+        config.translate_after = 1;
+        config.code_buffer = 64 << 10;
+        m = isthmus_new(&config, NULL);
+        assert_non_null(m);
+        assert_int_equal(isthmus_mem_write(m, RAM, code, bytes), 0);
+        for (unsigned hart = 0; hart < 2; hart++) {
+            assert_int_equal(isthmus_reg_write(m, hart, ISTHMUS_REG_PC, RAM), 0);
+            assert_int_equal(isthmus_reg_write(m, hart, ISTHMUS_REG_X + A3, 5 + i % 40), 0);
+            assert_int_equal(isthmus_reg_write(m, hart, ISTHMUS_REG_X + A4, RAM), 0);
+        }
+        assert_int_equal(isthmus_run(m, &limits), ISTHMUS_STOP_EXIT);
+        assert_int_equal(isthmus_exit_code(m), 7);
+        isthmus_free(m);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -561,6 +617,7 @@ int main(void)
         cmocka_unit_test(another_thread_stops_it),
         cmocka_unit_test(sleepers_are_stopped_or_found_out),
         cmocka_unit_test(a_guest_prints_and_powers_off),
+        cmocka_unit_test(a_power_off_meets_a_full_code_buffer),
         cmocka_unit_test(a_reset_loads_files_again),
         cmocka_unit_test(a_reset_with_a_changed_file_is_refused),
         cmocka_unit_test(typed_input_comes_back_and_a_hook_may_stop),
