@@ -69,7 +69,7 @@ bool hart_cbo_enabled(const struct hart *h, uint64_t field, bool *is_virtual)
     return !*is_virtual;
 }
 
-void hart_envcfg_changed(struct hart *h)
+void hart_update_cbo(struct hart *h)
 {
     bool is_virtual;
 
@@ -95,7 +95,7 @@ void hart_update_context(struct hart *h)
     }
 
     h->mmu.counters.bank_switches += h->xbank != before;
-    hart_envcfg_changed(h);
+    hart_update_cbo(h);
 
     h->fp_on = fs_of(mstatus) != FS_OFF && (!h->v || fs_of(h->csr.vsstatus) != FS_OFF);
     h->fp_dirty = fs_of(mstatus) == FS_DIRTY && (!h->v || fs_of(h->csr.vsstatus) == FS_DIRTY);

@@ -337,7 +337,7 @@ void csr_envcfg_changed(struct hart *h, uint64_t changed)
     h->mmu.pbmte = menvcfg & ENVCFG_PBMTE;
     h->mmu.vadue = henvcfg & ENVCFG_ADUE;
     h->mmu.vpbmte = henvcfg & ENVCFG_PBMTE;
-    hart_envcfg_changed(h);
+    hart_update_cbo(h);
     if (changed & ENVCFG_STCE)
         csr_look_for_interrupts(h);
 }

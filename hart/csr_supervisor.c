@@ -67,6 +67,7 @@ CSR_SET(senvcfg)
     uint64_t mask = csr_envcfg_mask(h) & (ENVCFG_FIOM | ENVCFG_CBIE | ENVCFG_CBCFE | ENVCFG_CBZE);
 
     h->csr.senvcfg = csr_envcfg_write(h->csr.senvcfg, w->value, mask);
+    hart_update_cbo(h);
 }
 
 CSR_GET(stvec)

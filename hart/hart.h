@@ -338,11 +338,11 @@ void hart_sret(struct hart *h);
 /* Choose dbank, xbank, may_zero, fp_on and fp_dirty anew from privilege, V and the CSRs: call after any
  * change of these. */
 void hart_update_context(struct hart *h);
-/* The part of it that depends on menvcfg and henvcfg. */
-void hart_envcfg_changed(struct hart *h);
-/* Whether field of menvcfg, henvcfg and senvcfg lets a cache-block instruction through now ("Control and
- * Status Register State"). False: it raises a virtual-instruction exception, if *is_virtual, or an
- * illegal-instruction exception. */
+/* may_zero alone: call after any change of menvcfg, henvcfg or senvcfg. */
+void hart_update_cbo(struct hart *h);
+/* Whether field of menvcfg, henvcfg and senvcfg lets a cache-block instruction through now (Control
+ * and Status Register State). False: it raises a virtual-instruction exception, if *is_virtual, or
+ * an illegal-instruction exception. */
 bool hart_cbo_enabled(const struct hart *h, uint64_t field, bool *is_virtual);
 /* After a change that may let an interrupt through: have the run loop look, if so. Timers are
  * those that were due when it last looked; after a change to a timer set EVENT_IRQ itself. */

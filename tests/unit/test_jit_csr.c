@@ -73,10 +73,40 @@ static void inline_accesses_are_what_they_were(void **state)
     }
 }
 
+/* CBO.ZERO is inline where the registers enable it in the mode, which a debugger, too, may change. */
+static void zeroing_is_enabled_as_it_was(void **state)
+{
+    enum { ENVCFGS = 3, CBZE = 1 << 7, CBO_ZERO_A0 = 0x0045200f, RUNS = 25, DATA = 0x1000 };
+    static const unsigned envcfgs[ENVCFGS] = {0x30a, 0x60a, 0x10a};
+
+    for (unsigned mode = 0; mode < MODES; mode++) {
+        struct lockstep *l = machine(1, 0);
+
+        seed = mode;
+        open_pmp(l);
+        WRITE(l, RAM + CODE, CBO_ZERO_A0, addi(A1, A1, 1), jal(ZERO, -8));
+        step_over_traps(l);
+        WRITE(l, RAM, MRET);
+        set_csr(l, MEPC, RAM + CODE);
+        set_csr(l, MSTATUS, mstatus_of(mode));
+        set_x(l, A0, RAM + DATA + 8);
+        run(l, 10);
+        for (unsigned i = 0; i < RUNS; i++) {
+            put64(l, RAM + DATA, i + 1);
+            set_csr(l, envcfgs[next(ENVCFGS)], next(3) ? CBZE : 0);
+            run(l, 1 + next(30));
+            if (!lockstep_same_ram(l))
+                fail_msg("%s", l->why);
+        }
+        end(l);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(inline_accesses_are_what_they_were),
+        cmocka_unit_test(zeroing_is_enabled_as_it_was),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
