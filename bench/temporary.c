@@ -24,7 +24,7 @@ bool temporary_make(struct temporary *t)
         errno = ENAMETOOLONG;
         return false;
     }
-    snprintf(name, sizeof(name), "%s/isthmus-bench-XXXXXX", temporary_folder());
+    snprintf(name, sizeof(name), "%s/isthmus-XXXXXX", temporary_folder());
     t->fd = mkostemp(name, O_CLOEXEC);
     if (t->fd < 0) {
         t->fd = 0;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Files of a bench below $TMPDIR that have no name, so that nothing is left however it ends. */
+/* Files in $TMPDIR that have no name, so that nothing is left however the process ends. */
 #ifndef BENCH_TEMPORARY_H
 #define BENCH_TEMPORARY_H
 

@@ -7,6 +7,7 @@
  * (docs/hypervisor.md, "The demo's lines"). The machine's console output comes through a hook, is
  * cut into lines here, and a table says what to do with each key.
  */
+#include "bench/temporary.h"
 #include "cli/cli.h"
 
 #include <errno.h>
@@ -207,19 +208,12 @@ static int check_file(struct demo *d)
 
 static int open_copy(struct demo *d)
 {
-    const char *dir = getenv("TMPDIR");
-    char path[PATH_MAX];
-    int fd;
+    struct temporary t;
 
-    snprintf(path, sizeof(path), "%s/isthmus-demo-XXXXXX",
-             dir && *dir && strlen(dir) < PATH_MAX / 2 ? dir : "/tmp");
-    fd = mkstemp(path);
-    if (fd >= 0)
-        unlink(path); /* however this process ends */
-    d->copy = fd < 0 ? NULL : fdopen(fd, "w+");
+    d->copy = temporary_make(&t) ? fdopen(t.fd, "w+") : NULL;
     if (d->copy)
         return 0;
-    complain("%s: cannot make the file: %s", path, strerror(errno));
+    complain("%s: cannot make a file there: %s", temporary_folder(), strerror(errno));
     return EXIT_FAILED;
 }
 

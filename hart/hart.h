@@ -112,9 +112,8 @@ enum native_exit {
     NATIVE_EXITS,
 };
 
-/* Translator: where accesses found their TLB entries last, as guesses for the next time. Programs such as
- * compilers have some hundred thousand accesses that are executed often; what they do not use takes no
- * memory. */
+/* Translator: where accesses found their TLB entries last, as guesses for the next time. A compiler
+ * has some hundred thousand that are executed often; what is not used takes no memory. */
 enum { HART_SITES = 128 * 1024 };
 struct hart_sites {
     uint32_t entry[HART_SITES];  /* offset in the bank's entries for loads, or for stores */

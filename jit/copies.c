@@ -7,8 +7,7 @@
  */
 #include "jit/jit_internal.h"
 
-enum { XMM_FIRST = 3 }; /* those before are scratch */
-enum { SSE_LOAD = 0x0f10, F3 = 0xf3, F2 = 0xf2 };
+enum { XMM_FIRST = XMM2 + 1 };
 
 void copies_forget(struct trans *t)
 {
@@ -57,7 +56,7 @@ void emit_copies(struct trans *t, const struct copies *c)
     for (unsigned x = XMM_FIRST; x < XMM_REGISTERS; x++) {
         if (c->f_of[x] == NO_COPY)
             continue;
-        put8(&t->a, c->is_single[x] ? F3 : F2);
+        put8(&t->a, c->is_single[x] ? SINGLE : DOUBLE);
         op_rm(&t->a, 0, SSE_LOAD, x, RBP, FREG(c->f_of[x]));
     }
 }

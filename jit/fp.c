@@ -9,11 +9,8 @@
 
 #define EMIT(name) static void emit_##name(struct trans *t, const struct insn *in)
 
-enum { XMM0, XMM1, XMM2 };
-enum { SINGLE = 0xf3, DOUBLE = 0xf2, PACKED_DOUBLE = 0x66 }; /* prefixes */
+enum { PACKED_DOUBLE = 0x66 }; /* a prefix, as SINGLE and DOUBLE are */
 enum {
-    SSE_LOAD = 0x0f10,
-    SSE_STORE = 0x0f11,
     SSE_CVT_FROM_INT = 0x0f2a,
     SSE_CVT_TRUNCATE = 0x0f2c,
     SSE_CVT_ROUND = 0x0f2d,
@@ -101,7 +98,7 @@ static void check_boxes(struct trans *t, struct stub *s, unsigned format, unsign
         check_box(t, s, r2);
 }
 
-static void put_box(struct trans *t, unsigned r)
+void fp_box(struct trans *t, unsigned r)
 {
     op_rm(&t->a, 0, 0xc7, 0, RBP, FREG(r) + 4);
     put32(&t->a, UINT32_MAX);
@@ -130,16 +127,13 @@ static void load_f(struct trans *t, unsigned format, unsigned xmm, unsigned r)
         sse_rm(t, format, SSE_LOAD, xmm, FREG(r));
 }
 
-/* f register r = xmm, which keeps a copy if it is of copy_room. */
+/* f register r = xmm, of copy_room. */
 static void store_f(struct trans *t, unsigned format, unsigned r, unsigned xmm)
 {
     sse_rm(t, format, SSE_STORE, xmm, FREG(r));
     if (format == SINGLE)
-        put_box(t, r);
-    if (xmm > XMM2)
-        copy_set(t, format == SINGLE, r, xmm);
-    else
-        copy_forget(t, r);
+        fp_box(t, r);
+    copy_set(t, format == SINGLE, r, xmm);
 }
 
 /* xmm, unless it is a NaN, becomes f register r; then op is done. */
@@ -309,7 +303,7 @@ static void inject_sign(struct trans *t, const struct insn *in, unsigned format,
     alu_rr(a, width, ALU_XOR, RAX, RCX);
     op_rm(a, width, 0x89, RAX, RBP, FREG(in->rd));
     if (format == SINGLE)
-        put_box(t, in->rd);
+        fp_box(t, in->rd);
     copy_forget(t, in->rd);
     stub_resume(t, s);
 }
@@ -505,7 +499,7 @@ EMIT(fmv_w_x)
 
     fp_guard_flag(t, s, FP_DIRTY);
     op_rm(&t->a, 0, 0x89, use(t, in->rs1, RAX), RBP, FREG(in->rd));
-    put_box(t, in->rd);
+    fp_box(t, in->rd);
     copy_forget(t, in->rd);
     stub_resume(t, s);
 }

@@ -338,6 +338,13 @@ static inline int32_t page_offset(const struct trans *t)
 
 /* --- f registers --- */
 
+enum { XMM0, XMM1, XMM2 };              /* scratch */
+enum { SINGLE = 0xf3, DOUBLE = 0xf2 };  /* prefixes of the SSE instructions for a format */
+enum { SSE_LOAD = 0x0f10, SSE_STORE = 0x0f11 };
+
+/* NaN-box the single in f register r. */
+void fp_box(struct trans *t, unsigned r);
+
 /* There are no copies any more; none of r. */
 void copies_forget(struct trans *t);
 void copy_forget(struct trans *t, unsigned r);

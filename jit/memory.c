@@ -318,8 +318,6 @@ STORE(sd, 0, W, 0x89)
 
 /* --- FP loads and stores; FS must be Dirty already for what changes f registers --- */
 
-enum { FP_LOAD = 0x0f10, FP_STORE = 0x0f11, SINGLE = 0xf3, DOUBLE = 0xf2 };
-
 static void fp_load(struct trans *t, const struct insn *in, bool is_single)
 {
     struct asm_ *a = &t->a;
@@ -331,13 +329,11 @@ static void fp_load(struct trans *t, const struct insn *in, bool is_single)
     p = access_place(t, s, in);
     xmm = copy_room(t, in);
     put8(a, prefix);
-    op_place(t, 0, FP_LOAD, xmm, &p);
+    op_place(t, 0, SSE_LOAD, xmm, &p);
     put8(a, prefix);
-    op_rm(a, 0, FP_STORE, xmm, RBP, FREG(in->rd));
-    if (is_single) { /* NaN boxing */
-        op_rm(a, 0, 0xc7, 0, RBP, FREG(in->rd) + 4);
-        put32(a, UINT32_MAX);
-    }
+    op_rm(a, 0, SSE_STORE, xmm, RBP, FREG(in->rd));
+    if (is_single)
+        fp_box(t, in->rd);
     copy_set(t, is_single, in->rd, xmm);
     stub_resume(t, s);
 }
@@ -362,7 +358,7 @@ static void fp_store(struct trans *t, const struct insn *in, bool is_single)
     p = access_place(t, s, in);
     if (xmm != NO_COPY) {
         put8(&t->a, is_single ? SINGLE : DOUBLE);
-        op_place(t, 0, FP_STORE, (unsigned)xmm, &p);
+        op_place(t, 0, SSE_STORE, (unsigned)xmm, &p);
     } else {
         mov_rm(&t->a, RDX, RBP, FREG(in->rs2));
         op_place(t, is_single ? 0 : W, 0x89, RDX, &p);
@@ -498,7 +494,7 @@ static void compare_and_swap(struct trans *t, const struct insn *in, unsigned si
 
 EMIT(cbo_zero)
 {
-    enum { MOVAPS_STORE = 0x0f29, XORPS = 0x0f57, XMM0 = 0, XMM_BYTES = 16 };
+    enum { MOVAPS_STORE = 0x0f29, XORPS = 0x0f57, XMM_BYTES = 16 };
     struct asm_ *a = &t->a;
     struct stub *s = stub_new(t);
     struct access x = {.base = in->rs1, .size = 1, .store = true, .group = NO_GROUP};

@@ -77,16 +77,12 @@ TEST(translation_events_happen)
         {WALKS, S, 1},        {WALKS, VS, 1},       {GSTAGE_WALKS, S, 0}, {GSTAGE_WALKS, VS, 1},
         {TLB_MISSES, S, 1},   {TLB_MISSES, VS, 1},  {BANK_SWITCHES, S, 1}, {BANK_SWITCHES, VS, 1},
     };
-    u64 *hs = table_new(0), *g = table_new(1), *vs = table_new(0);
+    u64 *hs = table_new(0);
     map_image(hs, SV39);
     map(hs, SV39, va, (u64)data_page(0), 0, PTE_LEAF);
-    map(g, SV39, 0x80000000, 0x80000000, 2, PTE_LEAF | PTE_U);
-    map(g, SV39, gpa, (u64)data_page(0), 0, PTE_LEAF | PTE_U);
-    map_image(vs, SV39);
-    map(vs, SV39, va, gpa, 0, PTE_LEAF);
     csr_write(SATP, atp_value(hs, SV39, 1));
-    csr_write(HGATP, gatp_value(g, SV39, 1));
-    csr_write(VSATP, atp_value(vs, SV39, 1));
+    guest_tables(gpa);
+    guest_own_tables(va, gpa);
     for (unsigned i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         note("event and level", rows[i].event << 4 | rows[i].level);
         fence_all();

@@ -155,21 +155,6 @@ TEST(scounteren_is_not_substituted_in_a_guest)
 }
 
 /* ---- PMP ---- */
-#define CFG_R 1UL
-#define CFG_W 2UL
-#define CFG_X 4UL
-#define CFG_TOR (1UL << 3)
-#define CFG_NA4 (2UL << 3)
-#define CFG_NAPOT (3UL << 3)
-#define CFG_L 0x80UL
-#define RWX 7UL
-#define ALL ((CFG_NAPOT | RWX) << 56) /* entry 7, set by reset_state() */
-
-static u64 napot(u64 base, u64 size)
-{
-    return base >> 2 | (size / 8 - 1);
-}
-
 static u64 load(enum level level, u64 at)
 {
     return run_insn(level, LD(A0, A0, 0), at, 0);
@@ -187,7 +172,7 @@ TEST_QEMU_DEVIATES(a_partial_match_fails_even_in_m, "reports AMOs as loads")
     u64 at = (u64)data_page(4);
     csr_write(PMPADDR0, (at + 4) >> 2);
     csr_write(PMPADDR1, napot(at, 64));
-    csr_write(PMPCFG0, ALL | (CFG_NAPOT | RWX) << 8 | CFG_NA4 | RWX);
+    csr_write(PMPCFG0, PMPCFG0_ALL | (CFG_NAPOT | RWX) << 8 | CFG_NA4 | RWX);
     fence_all();
     for (int m = 0; m < 2; m++) {
         enum level level = m ? M : S;
@@ -208,7 +193,7 @@ TEST(lower_bounds_of_tor)
 {
     u64 at = (u64)data_page(4);
     csr_write(PMPADDR0, at >> 2);
-    csr_write(PMPCFG0, ALL | CFG_TOR | CFG_R | CFG_X);
+    csr_write(PMPCFG0, PMPCFG0_ALL | CFG_TOR | CFG_R | CFG_X);
     fence_all();
     CHECK_EQ(load(S, at - 8), ECALL_S);
     CHECK_EQ(store(S, at - 8), STORE_ACCESS);
@@ -216,7 +201,7 @@ TEST(lower_bounds_of_tor)
     static const u64 before[] = {0, CFG_NA4 | RWX, CFG_NAPOT | RWX};
     for (int i = 0; i < 3; i++) {
         note("entry 0", before[i]);
-        csr_write(PMPCFG0, ALL | (CFG_TOR | CFG_R) << 8 | before[i]);
+        csr_write(PMPCFG0, PMPCFG0_ALL | (CFG_TOR | CFG_R) << 8 | before[i]);
         csr_write(PMPADDR0, at >> 2); /* as NAPOT these are 8 bytes, with all rights */
         csr_write(PMPADDR1, (at + 64) >> 2);
         fence_all();
@@ -238,7 +223,7 @@ TEST_QEMU_DEVIATES(updates_of_a_and_d_need_w, "asks for R alone")
     csr_write(MENVCFG, MENVCFG_ADUE);
     csr_write(SATP, atp_value(root, SV39, 0));
     csr_write(PMPADDR0, napot((u64)pte & -PAGE, PAGE));
-    csr_write(PMPCFG0, ALL | CFG_NAPOT | CFG_R);
+    csr_write(PMPCFG0, PMPCFG0_ALL | CFG_NAPOT | CFG_R);
     fence_all();
     CHECK_EQ(load(S, 0x20000), LOAD_ACCESS);
     CHECK_EQ(m_trap.tval, 0x20000);
@@ -259,18 +244,12 @@ TEST_QEMU_DEVIATES(updates_of_a_and_d_need_w, "asks for R alone")
 TEST_QEMU_DEVIATES(tables_of_both_stages_are_checked, "guest-page faults for the G-stage's")
 {
     const u64 va = 0x140000000, gpa = 0x1c0000000;
-    u64 *g = table_new(1), *vs = table_new(0);
-    map(g, SV39, 0x80000000, 0x80000000, 2, PTE_LEAF | PTE_U);
-    map(g, SV39, gpa, (u64)data_page(0), 0, PTE_LEAF | PTE_U);
-    map_image(vs, SV39);
-    map(vs, SV39, va, gpa, 0, PTE_LEAF);
-    csr_write(HGATP, gatp_value(g, SV39, 1));
-    csr_write(VSATP, atp_value(vs, SV39, 1));
+    u64 *g = guest_tables(gpa), *vs = guest_own_tables(va, gpa);
     u64 tables[] = {(u64)pte_of(vs, SV39, va, 0) & -PAGE, (u64)pte_of(g, SV39, gpa, 0) & -PAGE};
     for (int i = 0; i < 2; i++) {
         note("table", (u64)i);
         csr_write(PMPADDR0, napot(tables[i], PAGE));
-        csr_write(PMPCFG0, ALL | CFG_NAPOT);
+        csr_write(PMPCFG0, PMPCFG0_ALL | CFG_NAPOT);
         fence_all();
         CHECK_EQ(load(VS, va), LOAD_ACCESS);
         CHECK_EQ(m_trap.tval, va);
@@ -288,12 +267,10 @@ TEST_QEMU_DEVIATES(tables_of_both_stages_are_checked, "guest-page faults for the
 /* A guest is bound as S and U are, by the physical address at the end. */
 TEST_QEMU_DEVIATES(the_guests_own_accesses_are_checked, "guest-page faults")
 {
-    u64 *g = table_new(1), gpa = 0x1c0000000;
-    map(g, SV39, 0x80000000, 0x80000000, 2, PTE_LEAF | PTE_U);
-    map(g, SV39, gpa, (u64)data_page(0), 0, PTE_LEAF | PTE_U);
-    csr_write(HGATP, gatp_value(g, SV39, 1));
+    const u64 gpa = 0x1c0000000;
+    guest_tables(gpa);
     csr_write(PMPADDR0, napot((u64)data_page(0), PAGE));
-    csr_write(PMPCFG0, ALL | CFG_NAPOT | CFG_R);
+    csr_write(PMPCFG0, PMPCFG0_ALL | CFG_NAPOT | CFG_R);
     fence_all();
     CHECK_EQ(load(VS, gpa), ECALL_VS);
     CHECK_EQ(store(VS, gpa + 8), STORE_ACCESS);
@@ -308,7 +285,7 @@ TEST_QEMU_DEVIATES(mprv_goes_by_mpp, "SRET keeps MPRV")
 {
     u64 at = (u64)data_page(4);
     csr_write(PMPADDR0, napot(at, PAGE));
-    csr_write(PMPCFG0, ALL | CFG_NAPOT);
+    csr_write(PMPCFG0, PMPCFG0_ALL | CFG_NAPOT);
     fence_all();
     for (u64 mpp = 0; mpp < 4; mpp++) {
         if (mpp == 2)

@@ -2,20 +2,6 @@
 /* Physical memory protection (Privileged, "Physical Memory Protection"). */
 #include "isa.h"
 
-#define CFG_R 1UL
-#define CFG_W 2UL
-#define CFG_X 4UL
-#define CFG_TOR (1UL << 3)
-#define CFG_NA4 (2UL << 3)
-#define CFG_NAPOT (3UL << 3)
-#define CFG_L 0x80UL
-#define RWX 7UL
-
-static u64 napot(u64 base, u64 size)
-{
-    return base >> 2 | (size / 8 - 1);
-}
-
 /* Entries 0 to 3; reset_state() gives all of memory all rights in entry 7. */
 static void set(u64 cfg, u64 a0, u64 a1, u64 a2, u64 a3)
 {
@@ -23,7 +9,7 @@ static void set(u64 cfg, u64 a0, u64 a1, u64 a2, u64 a3)
     csr_write(PMPADDR1, a1);
     csr_write(PMPADDR2, a2);
     csr_write(PMPADDR3, a3);
-    csr_write(PMPCFG0, cfg | (CFG_NAPOT | RWX) << 56);
+    csr_write(PMPCFG0, cfg | PMPCFG0_ALL);
     fence_all();
 }
 

@@ -252,6 +252,29 @@ void map_image(u64 *root, enum mode mode)
     map(root, mode, 0x80000000 + USER_ALIAS, 0x80000000, 2, PTE_LEAF | PTE_U);
 }
 
+u64 *guest_tables(u64 gpa)
+{
+    u64 *g = table_new(1);
+    map(g, SV39, 0x80000000, 0x80000000, 2, PTE_LEAF | PTE_U);
+    map(g, SV39, gpa, (u64)data_page(0), 0, PTE_LEAF | PTE_U);
+    csr_write(HGATP, gatp_value(g, SV39, 1));
+    return g;
+}
+
+u64 *guest_own_tables(u64 va, u64 gpa)
+{
+    u64 *vs = table_new(0);
+    map_image(vs, SV39);
+    map(vs, SV39, va, gpa, 0, PTE_LEAF);
+    csr_write(VSATP, atp_value(vs, SV39, 1));
+    return vs;
+}
+
+u64 napot(u64 base, u64 size)
+{
+    return base >> 2 | (size / 8 - 1);
+}
+
 u64 atp_value(u64 *root, enum mode mode, u64 id)
 {
     return (u64)mode << 60 | id << 44 | (u64)root >> 12;
@@ -297,7 +320,7 @@ void reset_state(void)
     csr_write(SENVCFG, 0);
     csr_write(SSTATEEN0, -1UL);
     csr_write(PMPADDR7, -1UL);
-    csr_write(PMPCFG0, 0x1fUL << 56); /* NAPOT, RWX, all of memory, behind those of a case */
+    csr_write(PMPCFG0, PMPCFG0_ALL); /* behind those of a case */
     if (have_h) {
         csr_write(HSTATUS, 0);
         csr_write(HEDELEG, 0);

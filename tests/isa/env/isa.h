@@ -335,7 +335,23 @@ void map(u64 *root, enum mode mode, u64 va, u64 pa, int level, u64 flags);
 void map_image(u64 *root, enum mode mode);
 u64 atp_value(u64 *root, enum mode mode, u64 id); /* satp or vsatp, id = ASID */
 u64 gatp_value(u64 *root, enum mode mode, u64 vmid);
+/* New tables in hgatp (Sv39x4): the image by identity, and gpa leads to data_page(0). */
+u64 *guest_tables(u64 gpa);
+/* New tables in vsatp (Sv39): the image, and va leads to gpa. */
+u64 *guest_own_tables(u64 va, u64 gpa);
 void fence_all(void);
+
+/* --- PMP: reset_state() gives all of memory all rights in entry 7 --- */
+#define CFG_R 1UL
+#define CFG_W 2UL
+#define CFG_X 4UL
+#define CFG_TOR (1UL << 3)
+#define CFG_NA4 (2UL << 3)
+#define CFG_NAPOT (3UL << 3)
+#define CFG_L 0x80UL
+#define RWX 7UL
+#define PMPCFG0_ALL ((CFG_NAPOT | RWX) << 56) /* that entry */
+u64 napot(u64 base, u64 size);
 
 /* A page-aligned scratch area for tests; data_page(i) is page i of it, zeroed at reset. */
 #define DATA_PAGES 16 /* and one more, which reset does not touch */
