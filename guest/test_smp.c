@@ -21,6 +21,7 @@ static struct smp {
     uint64_t ipis[MAX_CPUS];
     uint64_t round, seen[MAX_CPUS];
     uint64_t fp_errors, csr_errors, own_errors;
+    bool doubles; /* else single precision only */
     uint32_t allocating;
     bool stop;
 } smp;
@@ -183,17 +184,23 @@ static void remap(struct cpu *cpu, struct space *space, uint64_t *const *pages, 
    ones are lost with them: what is compared is held in integers. */
 static void hold_fp(struct cpu *cpu)
 {
-    uint64_t seed = 0x3ff8000000000000 | cpu->id;
+    uint64_t seed = (smp.doubles ? 0x3ff8000000000000 : 0x3fc00000) | cpu->id;
 
     for (unsigned n = 0; n < FP_ROUNDS; n++) {
         uint64_t end = time_now() + cpu->guest->timebase / 10000;
         uint64_t low, high;
 
-        __asm__ volatile("fmv.d.x fs0, %0\n\tfmv.d.x ft11, %0" : : "r"(seed) : "fs0", "ft11");
+        if (smp.doubles)
+            __asm__ volatile("fmv.d.x ft0, %0\n\tfmv.d.x ft11, %0" : : "r"(seed) : "ft0", "ft11");
+        else
+            __asm__ volatile("fmv.w.x ft0, %0\n\tfmv.w.x ft11, %0" : : "r"(seed) : "ft0", "ft11");
         if (n & 1)
             guest_yield();
         do {
-            __asm__ volatile("fmv.x.d %0, fs0\n\tfmv.x.d %1, ft11" : "=r"(low), "=r"(high));
+            if (smp.doubles)
+                __asm__ volatile("fmv.x.d %0, ft0\n\tfmv.x.d %1, ft11" : "=r"(low), "=r"(high));
+            else
+                __asm__ volatile("fmv.x.w %0, ft0\n\tfmv.x.w %1, ft11" : "=r"(low), "=r"(high));
         } while (time_now() < end);
         if (low != seed || high != seed)
             __atomic_fetch_add(&smp.fp_errors, 1, __ATOMIC_RELAXED);
@@ -202,6 +209,11 @@ static void hold_fp(struct cpu *cpu)
 
 static void test_fp(struct guest *g)
 {
+    const char *isa = fdt_string(&g->fdt, fdt_find(&g->fdt, "/cpus/cpu"), "riscv,isa", "");
+
+    while (*isa && *isa != '_' && *isa != 'd')
+        isa++;
+    smp.doubles = *isa == 'd';
     on_all(g, hold_fp);
     hold_fp(&g->cpus[0]);
     say("@fp %d\n", all_done(g) && !smp.fp_errors);

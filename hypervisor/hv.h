@@ -202,6 +202,7 @@ struct hv {
     uint64_t timebase;
     uint64_t slice; /* in time units */
     const char *isa;
+    unsigned flen; /* bits of a floating-point register; 0: none */
     bool has_sstc;
     bool has_xisthmus;
     bool has_hypercalls;

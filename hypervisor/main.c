@@ -33,12 +33,23 @@ _Noreturn void hart_main(struct hart *hart);
  */
 #define GUEST_STATE (1ull << 62)
 
+/* FLEN by the single letters of an ISA string. */
+static unsigned find_flen(const char *isa)
+{
+    unsigned flen = 0;
+
+    for (; *isa && *isa != '_'; isa++)
+        flen = *isa == 'd' ? 64 : *isa == 'f' && !flen ? 32 : flen;
+    return flen;
+}
+
 /* What this machine has, by asking its registers. */
 static void find_features(struct hv *hv)
 {
     static const unsigned MODES[] = {ATP_MODE_SV39, ATP_MODE_SV48, ATP_MODE_SV57};
     uint64_t value = 0;
 
+    hv->flen = find_flen(hv->isa);
     hv->has_xisthmus = probe(csr_read(CSR_HIWT));
     hv->updates_flags = !strstr(hv->isa, "_svad");
     if (probe({

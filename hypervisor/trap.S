@@ -142,24 +142,29 @@ from_host:
     sret
 
 /*
- * void fp_save(uint64_t fregs[33]); void fp_load(const uint64_t fregs[33]): [32] is fcsr. The
- * hypervisor is assembled without F and D: fsd, fld and fcsr are spelled by number.
+ * void fp_save(uint64_t fregs[33]); void fp_load(const uint64_t fregs[33]): [32] is fcsr. With
+ * _single for harts that have F without D. The hypervisor is assembled without both: fsd, fld, fsw,
+ * flw and fcsr are spelled by number.
  */
 #define ALL_32 0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31
 #define CSR_FCSR 3
-    .globl fp_save
-fp_save:
+.macro fp_functions suffix, width
+    .globl fp_save\suffix
+fp_save\suffix:
     .irp n, ALL_32
-    .insn s 0x27, 3, x\n, 8*\n(a0)
+    .insn s 0x27, \width, x\n, 8*\n(a0)
     .endr
     csrr t0, CSR_FCSR
     sd t0, 256(a0)
     ret
-    .globl fp_load
-fp_load:
+    .globl fp_load\suffix
+fp_load\suffix:
     .irp n, ALL_32
-    .insn i 0x07, 3, x\n, 8*\n(a0)
+    .insn i 0x07, \width, x\n, 8*\n(a0)
     .endr
     ld t0, 256(a0)
     csrw CSR_FCSR, t0
     ret
+.endm
+    fp_functions "", 3
+    fp_functions _single, 2

@@ -5,6 +5,8 @@
 
 void fp_save(uint64_t *fregs);
 void fp_load(const uint64_t *fregs);
+void fp_save_single(uint64_t *fregs);
+void fp_load_single(const uint64_t *fregs);
 
 /* The VS-level registers that are moved as they are. */
 #define FOR_EACH_CSR(X)                                                                            \
@@ -53,7 +55,7 @@ void vcpu_save(struct vcpu *v)
     if (v->vm->hv->has_sstc)
         v->vstimecmp = csr_read(CSR_VSTIMECMP);
     if ((v->sstatus & SSTATUS_FS) == SSTATUS_FS) {
-        fp_save(v->fregs);
+        (v->vm->hv->flen == 64 ? fp_save : fp_save_single)(v->fregs);
         v->sstatus = (v->sstatus & ~(uint64_t)SSTATUS_FS) | SSTATUS_FS_CLEAN;
     }
 }
@@ -97,8 +99,10 @@ void vcpu_load(struct vcpu *v, struct hart *hart)
 #undef LOAD
     if (hart->hv->has_sstc)
         csr_write(CSR_VSTIMECMP, v->vstimecmp);
-    csr_set(CSR_SSTATUS, SSTATUS_FS);
-    fp_load(v->fregs);
+    if (hart->hv->flen) {
+        csr_set(CSR_SSTATUS, SSTATUS_FS);
+        (hart->hv->flen == 64 ? fp_load : fp_load_single)(v->fregs);
+    }
     csr_write(CSR_SSTATUS, v->sstatus);
 }
 

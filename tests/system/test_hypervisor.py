@@ -20,7 +20,7 @@ SOURCE = os.path.join(HERE, "..", "..")
 QEMU_NAMES = ("qemu-system-riscv64",)
 # What the manuals let a machine leave out, but for Sv48, in which a demo's guest runs.
 LEAST = ("rv64gch,sv=48,htinst=zero,vmidlen=0,asidlen=0,-svadu,-sstc,-svinval,-svnapot,-svpbmt,"
-         "-smstateen,-ssstateen,-zicbom,-zicboz,-zihpm")
+         "-smstateen,-ssstateen,-zicbom,-zicboz,-zihpm,-d")
 
 
 class Run:
@@ -206,6 +206,17 @@ def neighbours(machine, guest, harts):
     return wrong, r
 
 
+def no_floats(machine, guest, harts):
+    """Harts without F have no such registers to keep."""
+    wrong = []
+    r = machine.run(harts, [f"{guest('test_hello')},name={n}" for n in "ab"],
+                    more=["--cpu", "rv64gch,-f"])
+    expect(r.status == 0, f"exit status {r.status}", wrong)
+    for name in "ab":
+        expect(r.said(name, "^hello 2 from"), f"{name} did not run", wrong)
+    return wrong, r
+
+
 def bad_images(machine, guest, harts):
     """Images that cannot be: a line says why, and the others run."""
     wrong = []
@@ -376,6 +387,7 @@ def cases(machine):
         yield "example, 1 harts", example, 1
         yield "migration, 3 harts", migration, 3
         yield "late_hart, 2 harts", late_hart, 2
+        yield "no_floats, 1 harts", no_floats, 1
     if machine.name == "qemu":
         yield "bad_configurations, 1 harts", bad_configurations, 1
 
