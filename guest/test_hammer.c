@@ -9,9 +9,12 @@
 #define WINDOW_VA 0x3000000000ull
 #define SOURCE_VA 0x3100000000ull
 #define PAGES 64
-#define STOP_AT 0 /* in the window's first word: anvil tells hammer to end */
+#define STOP_AT 0   /* in the window's first word: anvil tells hammer to end */
+#define DENIED_AT 8 /* in the second one: hammer tells how often it was denied */
 #define DATA_AT PAGE_SIZE
 #define DATA_SIZE ((PAGES - 1) * PAGE_SIZE)
+#define ENOUGH 4    /* puts and denials that a run must see */
+#define PATIENCE 60 /* seconds more that a busy host may take for these */
 
 static struct hammer {
     struct space space;
@@ -42,13 +45,14 @@ static int run_anvil(struct guest *g)
 {
     uint64_t index = window_find(g, "owner", "hammer", 0);
     uint32_t handle = (uint32_t)g->ops->query(index, IGQ_HANDLE);
-    uint64_t end = time_now() + seconds(g) * g->timebase;
+    uint64_t end = time_now() + seconds(g) * g->timebase, patience = end + PATIENCE * g->timebase;
     uint64_t rounds = 0, moved = 0, busy = 0;
     const volatile uint64_t *data = (const volatile uint64_t *)(WINDOW_VA + DATA_AT);
+    const volatile uint64_t *denied = (const volatile uint64_t *)(WINDOW_VA + DENIED_AT);
 
     demo_map(g, &hammer.space, WINDOW_VA, PAGES, true);
     space_use(&hammer.space);
-    while (time_now() < end) {
+    while (time_now() < end || ((busy < ENOUGH || *denied < ENOUGH) && time_now() < patience)) {
         uint64_t before, after, got = g->ops->query(index, IGQ_BYTES_PUT);
 
         if (g->ops->store(handle, WINDOW_VA, PAGES * PAGE_SIZE, IGS_R | IGS_W | IGS_ZB))
@@ -93,6 +97,8 @@ static void hit(struct cpu *cpu)
                            1, __ATOMIC_RELAXED);
         if (status == IG_DENIED)
             guest_yield();
+        else
+            ops->put(handle, DENIED_AT, &hammer.denied, sizeof(hammer.denied));
     }
 }
 
