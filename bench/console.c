@@ -1,19 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 #include "bench/console.h"
+#include "bench/child.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-extern char **environ;
 
 enum { SECONDS_MAX = 900, LINE_MAX_BYTES = 1024, WORDS_MAX = 64, STARTS_MAX = 8, KEY_MAX = 32 };
 
@@ -86,7 +84,6 @@ static void command(const struct console_machine *m, enum bench_side side, struc
 static int start(struct console *c)
 {
     struct words w = {.n = 0};
-    posix_spawn_file_actions_t actions;
     int in[2], out[2], err;
 
     command(c->machine, c->side, &w);
@@ -99,14 +96,9 @@ static int start(struct console *c)
         close(in[1]);
         return err;
     }
-    posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_adddup2(&actions, in[0], 0);
-    posix_spawn_file_actions_adddup2(&actions, out[1], 1);
-    posix_spawn_file_actions_adddup2(&actions, out[1], 2);
     c->begin = bench_seconds();
-    err = posix_spawnp(&c->pid, c->side == BENCH_QEMU ? w.word[0] : "/proc/self/exe", &actions,
-                       NULL, (char **)w.word, environ);
-    posix_spawn_file_actions_destroy(&actions);
+    err = child_start(c->side == BENCH_QEMU ? w.word[0] : "/proc/self/exe", w.word, in[0], out[1],
+                      out[1], &c->pid);
     close(in[0]);
     close(out[1]);
     c->in = in[1];

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "bench/machines.h"
 #include "bench/bench.h"
+#include "bench/child.h"
 #include "isthmus.h"
 
 #include <errno.h>
@@ -8,7 +9,6 @@
 #include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,8 +16,6 @@
 #include <unistd.h>
 
 #define QEMU "qemu-system-riscv64"
-
-extern char **environ;
 
 enum { SECONDS_MAX = 300, LOG_MAX = 256 };
 
@@ -142,17 +140,15 @@ static int start_qemu(const char *image, uint64_t memory, pid_t *pid)
     const char *argv[] = {QEMU,   "-M",      "virt",  "-m",       size,   "-bios",
                           "none", "-kernel", image,   "-display", "none", "-monitor",
                           "none", "-serial", "stdio", NULL};
-    posix_spawn_file_actions_t actions;
-    int ends[2], err;
+    int ends[2], err, in = open("/dev/null", O_RDONLY | O_CLOEXEC);
 
     snprintf(size, sizeof(size), "%" PRIu64 "M", memory >> 20);
-    if (pipe2(ends, O_CLOEXEC))
+    if (in < 0 || pipe2(ends, O_CLOEXEC)) {
+        close(in);
         return -1;
-    posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
-    posix_spawn_file_actions_adddup2(&actions, ends[1], 1);
-    err = posix_spawnp(pid, QEMU, &actions, NULL, (char **)argv, environ);
-    posix_spawn_file_actions_destroy(&actions);
+    }
+    err = child_start(QEMU, argv, in, ends[1], -1, pid);
+    close(in);
     close(ends[1]);
     if (!err)
         return ends[0];

@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 import xml.etree.ElementTree
 
 ROW = {'name', 'size', 'value', 'unit', 'peer', 'peer_value', 'ratio'}
@@ -69,6 +70,28 @@ def folder_of_files(program):
     return None if told else done.stderr
 
 
+def machines_end_with_it(program):
+    """Problem with what is left of a bench that is killed, or None."""
+    with tempfile.TemporaryDirectory() as folder:
+        pids, qemu = os.path.join(folder, 'pid'), os.path.join(folder, 'qemu-system-riscv64')
+        with open(qemu, 'w', encoding='utf-8') as f:
+            f.write(f'#!/bin/sh\necho $$ >{pids}.new\nmv {pids}.new {pids}\nexec sleep 30\n')
+        os.chmod(qemu, 0o755)
+        bench_ = subprocess.Popen([program, 'bench', 'switch'], stdout=subprocess.DEVNULL,
+                                  env=dict(os.environ, PATH=f'{folder}:{os.environ["PATH"]}'))
+        end = time.monotonic() + 60
+        while not os.path.exists(pids) and time.monotonic() < end:
+            time.sleep(0.05)
+        bench_.kill()
+        bench_.wait()
+        with open(pids, encoding='utf-8') as f:
+            machine = f'/proc/{f.read().strip()}'
+    end = time.monotonic() + 10
+    while os.path.exists(machine) and time.monotonic() < end:
+        time.sleep(0.05)
+    return f'{machine} goes on' if os.path.exists(machine) else None
+
+
 def main():
     program = sys.argv[1]
     checks = [
@@ -79,6 +102,7 @@ def main():
                                                  'windows, each in turn': 'ns'})),
         ('a chart', lambda: chart(program)),
         ('linux has its files below $TMPDIR', lambda: folder_of_files(program)),
+        ('a bench that is killed leaves no machine', lambda: machines_end_with_it(program)),
         ('an unknown name is a usage error',
          lambda: None if bench(program, 'speed').returncode == 2 else 'status is not 2'),
     ]
