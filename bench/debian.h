@@ -11,8 +11,8 @@
 
 struct debian;
 
-/* Look for a disk; NULL where there is none. Result: false, and errno, where a temporary file cannot
- * be made. */
+/* Look for a disk; NULL where there is none. Result: false, and errno, where a temporary file
+ * cannot be made. */
 bool debian_prepare(struct debian **made, const struct bench_host *host);
 bool debian_round(struct debian *d, struct bench_samples *s, bool qemu, char *why, unsigned size);
 void debian_release(struct debian *d); /* may be NULL */

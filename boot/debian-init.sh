@@ -1,8 +1,8 @@
 #!/bin/busybox sh
 # SPDX-License-Identifier: MIT
-# First program of the stock kernel. It loads the drivers of the root disk, and then goes over to the
-# system on it; or, with isthmus.install in the command line, first finishes that system: files get
-# their owners, and packages are configured by their own scripts.
+# First program of the stock kernel. It loads the drivers of the root disk, and then goes over to
+# the system on it; or, with isthmus.install in the command line, first finishes that system: files
+# get their owners, and packages are configured by their own scripts.
 /bin/busybox mkdir -p /proc /sys /dev /root
 /bin/busybox --install -s /bin
 export PATH=/bin:/sbin:/usr/bin:/usr/sbin

@@ -5,9 +5,9 @@
 # Packages come by apt, which checks the signed index and the hashes, into an apt root of its own
 # below FOLDER; no privilege is needed. They are unpacked here, and become a file system by
 # mke2fs -d. A machine that boots the stock kernel then gives the files their owners and runs the
-# scripts of those packages that have one, as root of the guest. FOLDER/VARIANT/ has firmware, vmlinux,
-# initrd and disk.img in the end; it appears whole or not at all. (The firmware is not the host's,
-# since OpenSBI before 1.3 now and then starts a hart at the wrong place.)
+# scripts of those packages that have one, as root of the guest. FOLDER/VARIANT/ has firmware,
+# vmlinux, initrd and disk.img in the end; it appears whole or not at all. (The firmware is not the
+# host's, since OpenSBI before 1.3 now and then starts a hart at the wrong place.)
 #
 # Variants: debian; debian-kvm, with QEMU and a guest to run in it; debian-gcc, with a compiler, and
 # debian-kvm-gcc; nested, which is no Debian but a file system with QEMU's files and that guest, for

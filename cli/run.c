@@ -213,7 +213,8 @@ static int take_guest_memory(struct isthmus_guest *g, const char *value)
 {
     if (!parse_size(value, &g->memory) || g->memory < ISTHMUS_GUEST_MEMORY_MIN ||
         g->memory > ISTHMUS_MEMORY_MAX || g->memory % 4096)
-        return wrong_value("--guest memory", value, "a size from 4M to 64G, a multiple of 4096 bytes");
+        return wrong_value("--guest memory", value,
+                           "a size from 4M to 64G, a multiple of 4096 bytes");
     return 0;
 }
 

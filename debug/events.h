@@ -42,8 +42,8 @@ unsigned events_traced(const struct events *e);
 void events_count_guests(struct events *e);
 /* Harts are about to be reset. */
 void events_reset(struct events *e);
-/* Hand what was traced to the host. Result: false where some of it could not be written, of which the
- * log is told once. */
+/* Hand what was traced to the host. Result: false where some of it could not be written, of which
+ * the log is told once. */
 bool events_flush(struct events *e, const struct log *log);
 /* The counts by guest, named "guests.0xROOT.NAME". */
 void events_walk(struct events *e, void (*each)(void *opaque, const char *name, uint64_t value),

@@ -14,7 +14,8 @@ enum { EXPLAIN_SIZE = 16384 }; /* bytes that hold any explanation */
 unsigned explain(struct hart *h, const struct mmu_ctx *ctx, uint64_t va, enum mmu_access access,
                  struct text *text);
 
-/* The name of an exception, such as "store/AMO guest-page fault"; "exception" for an unknown one. */
+/* The name of an exception, such as "store/AMO guest-page fault"; "exception" for an unknown
+ * one. */
 const char *explain_cause(uint64_t code);
 /* The name of a mode: "M", "HS", "U", "VS" or "VU"; "S" instead of HS without H. */
 const char *explain_mode(unsigned priv, bool v);

@@ -61,8 +61,8 @@ enum gdb_action gdb_action(const struct gdb *g, unsigned hart);
 /* It wants the machine to end. */
 bool gdb_killed(const struct gdb *g);
 
-/* Harts, which ran, have stopped: by themselves, where one has its halt set or had GDB_STEP. Says so
- * to the debugger. False: there is no reason to, and they may go on. */
+/* Harts, which ran, have stopped: by themselves, where one has its halt set or had GDB_STEP. Says
+ * so to the debugger. False: there is no reason to, and they may go on. */
 bool gdb_stopped(struct gdb *g);
 /* The machine has ended: by itself with that exit code, or (code < 0) because it was stopped. */
 void gdb_exited(struct gdb *g, int code);

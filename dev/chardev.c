@@ -16,7 +16,8 @@
 #include <unistd.h>
 
 enum { CTRL_A = 1 };
-enum { LOOK_MS = 50, GRACE = 10 }; /* waiting for room: how often to look around, how often at the end */
+/* Waiting for room: how often to look around, how often at the end. */
+enum { LOOK_MS = 50, GRACE = 10 };
 
 /* Standard output, so that writing to it never blocks: a pipe or a terminal is opened anew. */
 static void open_stdout(struct chardev *c)

@@ -59,8 +59,8 @@ struct chardev {
     void *machine;                /* the opaque of these */
 };
 
-/* Open spec: "stdio", "file:PATH" (output only) or "none". what: "console", for messages. input: take
- * input from stdio too. Result: 0, -EINVAL for another spec, or another negative errno, after
+/* Open spec: "stdio", "file:PATH" (output only) or "none". what: "console", for messages. input:
+ * take input from stdio too. Result: 0, -EINVAL for another spec, or another negative errno, after
  * logging why. */
 int chardev_open(struct chardev *c, const char *what, const char *spec, bool input,
                  const struct log *log);

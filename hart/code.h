@@ -6,9 +6,9 @@
  * from them, and the blocks decoded from that copy as they are reached. A hart reaches it through
  * its exec TLB (mmu.h), which plays the part of the hart's instruction cache: FENCE.I makes exec
  * entries stale, every change of translation drops them, and whoever fills or renews one compares
- * the snapshot's lines with memory and makes a new code_page where they differ. So stores to code need
- * no trap and no broadcast, and harts see changed code exactly when the manual lets them rely on
- * it (Unprivileged, "Zifencei"). An old snapshot stays until no hart can be in it: see
+ * the snapshot's lines with memory and makes a new code_page where they differ. So stores to code
+ * need no trap and no broadcast, and harts see changed code exactly when the manual lets them rely
+ * on it (Unprivileged, "Zifencei"). An old snapshot stays until no hart can be in it: see
  * code_collect.
  *
  * Blocks never leave their page, but for an instruction that straddles two: it is a block of its
@@ -101,8 +101,9 @@ struct block *code_block(struct code_cache *c, struct code_page *page, unsigned 
  * there is one that ends elsewhere, or it cannot be cached. */
 struct block *code_straddling_block(struct code_cache *c, struct code_page *page,
                                     struct code_page *next);
-/* The page that follows page has changed, and with it the instruction that straddles both: make a new
- * snapshot of page, which code_page_get gives from now on. False where that was done too often. */
+/* The page that follows page has changed, and with it the instruction that straddles both: make a
+ * new snapshot of page, which code_page_get gives from now on. False where that was done too
+ * often. */
 bool code_page_renew(struct code_cache *c, struct code_page *page);
 /* True where b is such a block. */
 static inline bool code_straddles(const struct block *b)

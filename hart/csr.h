@@ -139,7 +139,8 @@ enum csr_result csr_find(const struct hart *h, unsigned num, bool write,
 /* Writes to register num change nothing but the register. */
 bool csr_is_plain(unsigned num);
 
-/* A register of which an access moves a field of the hart and does nothing else: for a translator. */
+/* A register of which an access moves a field of the hart and does nothing else: for a
+ * translator. */
 struct csr_plain {
     uint64_t mask;     /* writable bits; the others of the field are 0 */
     uint32_t offset;   /* of the field in struct hart */

@@ -114,8 +114,8 @@ static inline void pause_host(void)
 #endif
 }
 
-/* To sleep and be woken takes the host some 10 to 50 us, which whoever waits for this hart's answer to
- * an interrupt waits, too. So watch for events a while before, where that was worth it the time
+/* To sleep and be woken takes the host some 10 to 50 us, which whoever waits for this hart's answer
+ * to an interrupt waits, too. So watch for events a while before, where that was worth it the time
  * before. Result: whether one came, or the deadline. */
 static bool watch_awhile(struct hart *h, uint64_t now, uint64_t deadline)
 {

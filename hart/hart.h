@@ -108,7 +108,7 @@ enum native_exit {
     NATIVE_EXIT_EVENT,  /* wait_event was set */
     NATIVE_EXIT_BUDGET, /* fewer instructions are left than it has */
     NATIVE_EXIT_TRAP,   /* inside an instruction: an exception, a return from one, WFI */
-    NATIVE_EXIT_SPLIT,  /* accesses that one look-up was to serve lie in two pages, or in a device */
+    NATIVE_EXIT_SPLIT,  /* accesses that one look-up was to serve lie in two pages or a device */
     NATIVE_EXITS,
 };
 
@@ -117,7 +117,7 @@ enum native_exit {
 enum { HART_SITES = 128 * 1024 };
 struct hart_sites {
     uint32_t entry[HART_SITES];  /* offset in the bank's entries for loads, or for stores */
-    uint32_t misses[HART_SITES]; /* counted in steps, so that the carry tells when there were many */
+    uint32_t misses[HART_SITES]; /* counted in steps: the carry tells when there were many */
     uint64_t seen[HART_SITES];   /* instructions retired when there were many before */
 };
 
@@ -207,7 +207,7 @@ struct hart {
     uint64_t vpage;         /* translator: address of the page that it executes in */
     int64_t left_aside;     /* translator: part of left, behind the slice that it is in */
     int64_t later;          /* translator: charged for blocks behind that of a slow way */
-    struct block *split;    /* translator: accesses of the translation of this block lie apart; NULL */
+    struct block *split;    /* translator: accesses of this block's translation lie apart; NULL */
     uint64_t f[32];         /* single precision is NaN-boxed */
     uint32_t host_fp;       /* the thread's own FPU state while the hart runs */
 
@@ -275,15 +275,15 @@ enum hart_stop {
     HART_QUANTUM, /* executed all the instructions asked for */
     HART_WAITING, /* in WFI with nothing pending */
     HART_STOPPED, /* EVENT_STOP was set (and is cleared) */
-    HART_POLLING, /* where may_poll: behind a WFI that something pending has ended which is not taken:
-                   * the program may look at memory in a loop. h->polls of them came so far */
+    HART_POLLING, /* where may_poll: behind a WFI that something pending has ended which is not
+                   * taken: the program may look at memory in a loop. h->polls came so far */
 };
 
 /* Run for at most n instructions, taking interrupts and traps on the way: exactly n unless it
  * returns HART_WAITING, HART_STOPPED or HART_POLLING, or h->slack is not 0: then up to so many
  * fewer. (A slack of BLOCK_MAX - 1 spares it from executing a part of a block as the last thing of
- * a run.) A taken trap counts as no instruction, but as one toward n, so that a hart that only traps
- * comes back too. Only the hart's own thread calls this. */
+ * a run.) A taken trap counts as no instruction, but as one toward n, so that a hart that only
+ * traps comes back too. Only the hart's own thread calls this. */
 enum hart_stop hart_run(struct hart *h, uint64_t n);
 
 /* Block in WFI until something may be pending: an event, or the hart's next timer deadline. Only
@@ -312,7 +312,8 @@ void hart_set_guest_irq(struct hart *h, unsigned n, bool level);
 uint64_t hart_retired(const struct hart *h);
 /* Ticks of its clock. */
 uint64_t hart_time(const struct hart *h);
-/* Earliest time (ticks) at which a timer interrupt of this hart becomes pending; UINT64_MAX: none. */
+/* Earliest time (ticks) at which a timer interrupt of this hart becomes pending; UINT64_MAX:
+ * none. */
 uint64_t hart_deadline(const struct hart *h);
 
 /* --- trap.c: the virtual machine control logic (Privileged, "Trap Delegation", H "Traps") --- */
@@ -334,8 +335,8 @@ void hart_sret(struct hart *h);
 
 /* --- context.c --- */
 
-/* Choose dbank, xbank, may_zero, fp_on and fp_dirty anew from privilege, V and the CSRs: call after any
- * change of these. */
+/* Choose dbank, xbank, may_zero, fp_on and fp_dirty anew from privilege, V and the CSRs: call after
+ * any change of these. */
 void hart_update_context(struct hart *h);
 /* may_zero alone: call after any change of menvcfg, henvcfg or senvcfg. */
 void hart_update_cbo(struct hart *h);
@@ -368,7 +369,8 @@ static inline uint64_t hart_instret(const struct hart *h, const struct op *op)
 const struct op *hart_raise(struct hart *h, const struct op *op, uint64_t cause, uint64_t tval);
 /* The same for a fault of the MMU on an explicit access of op: makes the transformed instruction
  * of a guest-page fault (H, "Transformed Instruction or Pseudoinstruction for mtinst or htinst").
- * va is the address that the instruction named (its offset from fault->va is part of it); v: the access was a virtual one (GVA). */
+ * va is the address that the instruction named (its offset from fault->va is part of it); v: the
+ * access was a virtual one (GVA). */
 const struct op *hart_raise_fault(struct hart *h, const struct op *op, const struct mmu_fault *f,
                                   uint64_t va, bool v);
 /* Stop before op for a debugger: hart_run comes back with HART_STOPPED. Result: NULL. */

@@ -2,8 +2,8 @@
 /*
  * Entry from the firmware. The first hart arrives at _start with a0 = hartid and a1 = device tree;
  * the header before its code makes the flat binary a Linux "Image" for loaders that look for one.
- * Other harts arrive at secondary_start by SBI HSM with a1 = their struct hart; or at _start as well:
- * OpenSBI up to 1.2 tells a hart to start before it tells it where.
+ * Other harts arrive at secondary_start by SBI HSM with a1 = their struct hart; or at _start as
+ * well: OpenSBI up to 1.2 tells a hart to start before it tells it where.
  */
 #include "asm_offsets.h"
 #include "csr.h"

@@ -143,15 +143,16 @@ struct isthmus_config {
     bool deterministic;   /* one thread, time from retired instructions: every run is the same */
     bool interpret;       /* do not translate hot code to the host's instructions, only interpret */
     bool perf_map;        /* name translated code for perf, in /tmp/perf-PID.map */
-    uint64_t code_buffer; /* bytes for translated code, ISTHMUS_CODE_BUFFER_MIN to _MAX; 0: 256 MiB */
+    uint64_t code_buffer; /* bytes for translated code, ISTHMUS_CODE_BUFFER_*; 0: 256 MiB */
     uint32_t translate_after; /* translate code that was entered so often, 1 to
                                * ISTHMUS_TRANSLATE_AFTER_MAX times; 0: 16 */
 
-    const char *gdb;          /* "PORT[,wait]": let GDB connect to this port of the local host (0: to any,
-                               * which is logged); wait: no hart runs before; NULL: no */
+    const char *gdb;          /* "PORT[,wait]": let GDB connect to this port of the local host (0:
+                               * to any, which is logged); wait: no hart runs before; NULL: no */
     bool count_guests;        /* count by guest, too: "guests.0xROOT..." of isthmus_counters */
-    const char *trace;        /* "KIND[,KIND]...:FILE": a line an event into FILE ("-": stderr); kinds
-                               * exits, switch, ig, irq, mmu, see docs/debugging.md; NULL: none */
+    const char *trace;        /* "KIND[,KIND]...:FILE": a line an event into FILE ("-": stderr);
+                               * kinds exits, switch, ig, irq, mmu, see docs/debugging.md; NULL:
+                               * none */
 
     /* Takes messages, one line each without newline. NULL: stderr. */
     void (*log)(void *opaque, enum isthmus_log_level level, const char *text);
@@ -175,8 +176,8 @@ void isthmus_free(struct isthmus *m);
 
 /* Back to the state after reset, with RAM and the images as they were first loaded. Large files are
  * read again; they may have been removed, or replaced under their names. Result: 0; -ESTALE where a
- * file was written to meanwhile, or another negative errno where it cannot be read: the machine then
- * does not run until a later reset succeeds. */
+ * file was written to meanwhile, or another negative errno where it cannot be read: the machine
+ * then does not run until a later reset succeeds. */
 int isthmus_reset(struct isthmus *m);
 
 /* ---- Running ---- */
@@ -250,10 +251,10 @@ int isthmus_virt_write(struct isthmus *m, unsigned hart, uint64_t va, const void
 enum isthmus_access { ISTHMUS_LOAD, ISTHMUS_STORE, ISTHMUS_FETCH };
 
 /* Explain in text[size], of several lines, what an access of that hart to va would meet now: both
- * stages level by level with each PTE and its address, PMP, and one sentence that says why it fails.
- * Nothing is changed, A and D bits neither. 16 KiB hold any explanation; more than size is cut off.
- * Result: 0 where the access is allowed; else the code of the exception (1 to 23); -EINVAL: no such
- * hart or access, or size is 0. */
+ * stages level by level with each PTE and its address, PMP, and one sentence that says why it
+ * fails. Nothing is changed, A and D bits neither. 16 KiB hold any explanation; more than size is
+ * cut off. Result: 0 where the access is allowed; else the code of the exception (1 to 23);
+ * -EINVAL: no such hart or access, or size is 0. */
 int isthmus_explain(struct isthmus *m, unsigned hart, uint64_t va, enum isthmus_access access,
                     char *text, size_t size);
 

@@ -25,7 +25,8 @@ static unsigned bucket_of(uint32_t raw)
     return insn_is_long(raw) ? bits(raw, 6, 2) : (raw & 3) | bits(raw, 15, 13) << 2;
 }
 
-/* A compressed row may leave bits of its bucket open only in its own fields, so one bucket holds it. */
+/* A compressed row may leave bits of its bucket open only in its own fields, so one bucket holds
+ * it. */
 void isa_init(struct isa *isa, const struct cpu *cpu)
 {
     unsigned n32[32] = {0}, n16[32] = {0};

@@ -11,9 +11,9 @@
  *
  * The peer's side. ig.bind binds the address space in satp, which in a system call is the caller's.
  * The comparison that instructions make later is of MODE and root page; ASIDs, which the kernel
- * hands out anew when it runs out of them, have no part in it. What must not happen is that the root
- * page serves another address space while it is bound: an mm notifier unbinds when the address space
- * ends (exit, exec), and holds the mm, and with it the root page, until it has.
+ * hands out anew when it runs out of them, have no part in it. What must not happen is that the
+ * root page serves another address space while it is bound: an mm notifier unbinds when the address
+ * space ends (exit, exec), and holds the mm, and with it the root page, until it has.
  *
  * A window is used through one file at a time. Handles are asked for when they are needed: they
  * change when the guest at the other end restarts, and what was open or bound is not any more then.

@@ -23,8 +23,8 @@
 #include "machine/image.h"
 #include "machine/virtio.h"
 
-/* Why harts leave their run loops: what ends the run, of which the first counts (enum isthmus_stop; or
- * the console was closed, an error), and errands that machine_run does, all of them. */
+/* Why harts leave their run loops: what ends the run, of which the first counts (enum isthmus_stop;
+ * or the console was closed, an error), and errands that machine_run does, all of them. */
 enum {
     STOP_NONE = 0,
     STOP_CONSOLE = 99,

@@ -171,9 +171,9 @@ static void look_at_halt(struct machine *m, const struct hart *h)
         machine_halt(m, STOP_DEBUG);
 }
 
-/* Firmware that does nothing but run in M-mode waits for another hart, as a rule, such as OpenSBI for
- * one that is to execute a remote fence, and it does so without PAUSE. Where the host has fewer cores
- * to give than there are harts, let that one have this core. */
+/* Firmware that does nothing but run in M-mode waits for another hart, as a rule, such as OpenSBI
+ * for one that is to execute a remote fence, and it does so without PAUSE. Where the host has fewer
+ * cores to give than there are harts, let that one have this core. */
 static void yield_from_firmware(const struct machine *m, const struct hart *h, bool *was_firmware)
 {
     bool is_firmware = h->priv == PRV_M;
@@ -217,12 +217,12 @@ static void let_others_go_on(struct machine *m, struct hart *h)
 }
 
 /*
- * A hart whose WFI was ended by an interrupt that it does not take mostly waits for what another hart
- * writes. It must not hold that one up on a busy host: where it polls in a loop it naps in between.
- * And when it has seen what it waited for, it lets the others go on first. Firmware counts on it that
- * a hart which says that something is there has it there soon: OpenSBI before 1.3 says that a hart
- * may start, and then writes where. On a host that took that hart's thread off its core in between,
- * the other would start at the wrong place.
+ * A hart whose WFI was ended by an interrupt that it does not take mostly waits for what another
+ * hart writes. It must not hold that one up on a busy host: where it polls in a loop it naps in
+ * between. And when it has seen what it waited for, it lets the others go on first. Firmware counts
+ * on it that a hart which says that something is there has it there soon: OpenSBI before 1.3 says
+ * that a hart may start, and then writes where. On a host that took that hart's thread off its core
+ * in between, the other would start at the wrong place.
  */
 static void after_run(struct machine *m, struct hart *h, enum hart_stop stop)
 {
@@ -241,8 +241,8 @@ static void after_run(struct machine *m, struct hart *h, enum hart_stop stop)
         h->polls = 0;
 }
 
-/* How many instructions to run before the next look around. Behind a WFI that may be a poll they are
- * few, so as to see whether the program left its loop; but enough to take the interrupt. */
+/* How many instructions to run before the next look around. Behind a WFI that may be a poll they
+ * are few, so as to see whether the program left its loop; but enough to take the interrupt. */
 static uint64_t quantum_of(const struct machine *m, const struct hart *h)
 {
     if (likely(!h->polls))

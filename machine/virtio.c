@@ -87,7 +87,8 @@ static int add_net(struct machine *m, const struct isthmus_net *net,
                                       : net_tap_new(net->ifname, &m->log, &err);
     if (!b)
         return err;
-    return add(m, virtio_net_new(b, memcmp(net->mac, none, MAC_BYTES) ? net->mac : mac, setup, &err),
+    return add(m,
+               virtio_net_new(b, memcmp(net->mac, none, MAC_BYTES) ? net->mac : mac, setup, &err),
                &err);
 }
 

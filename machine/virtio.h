@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The board's eight virtio-mmio slots and what is in them: disks first, in their order, so that
- * the first is the guest's vda; then network, shared directory and hvc console, where there are any;
- * the entropy device last.
+ * the first is the guest's vda; then network, shared directory and hvc console, where there are
+ * any; the entropy device last.
  */
 #ifndef MACHINE_VIRTIO_H
 #define MACHINE_VIRTIO_H
@@ -19,8 +19,8 @@ struct virtio_slots {
     unsigned n; /* that have devices */
 };
 
-/* Make the devices that config names, and put the slots on the bus. They are paused. Result: 0, or a
- * negative errno after logging why. */
+/* Make the devices that config names, and put the slots on the bus. They are paused. Result: 0, or
+ * a negative errno after logging why. */
 int virtio_slots_init(struct machine *m, const struct isthmus_config *config);
 void virtio_slots_free(struct machine *m);
 

@@ -21,8 +21,8 @@ struct gstage_cache;
 
 struct gstage_cache *gcache_new(void);
 void gcache_free(struct gstage_cache *c);
-/* The leaf for gpa under hgatp value gatp, entered with the same stamp: what else the answer depends
- * on. False: not cached. */
+/* The leaf for gpa under hgatp value gatp, entered with the same stamp: what else the answer
+ * depends on. False: not cached. */
 bool gcache_find(const struct gstage_cache *c, uint64_t gatp, uint64_t stamp, uint64_t gpa,
                  struct leaf *leaf);
 void gcache_enter(struct gstage_cache *c, uint64_t gatp, uint64_t stamp, uint64_t gpa,

@@ -7,9 +7,9 @@
  * VMID. Each context has a TLB bank of its own; changing the context is a bank lookup and a pointer
  * swap, and nothing is flushed. Fences drop from the banks what their operands name.
  *
- * A bank is direct-mapped, apart for loads and for stores: the two sides of a copy never contend for
- * an entry. An entry's tag is the address of its page, so that one compare of the accessed address
- * with bits 11:3 cleared answers for page, validity and natural alignment at once.
+ * A bank is direct-mapped, apart for loads and for stores: the two sides of a copy never contend
+ * for an entry. An entry's tag is the address of its page, so that one compare of the accessed
+ * address with bits 11:3 cleared answers for page, validity and natural alignment at once.
  * It is large, for programs that go all over tens of MiB, but has host memory only where it was
  * filled; a bank lists the entries that it filled, so
  * that dropping all of it costs what filling it did, at most.
@@ -51,9 +51,9 @@ enum {
     CTX_SUM = 1 << 3,  /* S may access U pages: sstatus.SUM, or vsstatus.SUM where V */
     CTX_MXR = 1 << 4,  /* mstatus.MXR: executable is readable, in both stages */
     CTX_VMXR = 1 << 5, /* vsstatus.MXR where V: in the first stage only */
-    /* A window's remote address: caches of its own take part, good for one epoch of the owner, since
-     * nobody fences this hart's for another context. A and D are set whatever envcfg says (Xisthmus,
-     * "The remote address"). */
+    /* A window's remote address: caches of its own take part, good for one epoch of the owner,
+     * since nobody fences this hart's for another context. A and D are set whatever envcfg says
+     * (Xisthmus, "The remote address"). */
     CTX_REMOTE = 1 << 6,
 };
 
@@ -83,19 +83,19 @@ struct tlb_exec {
 
 struct tlb_bank {
     struct tlb_entry data[2 * TLB_ENTRIES]; /* for loads, then for stores */
-    uint64_t data_gpa[2 * TLB_ENTRIES]; /* guest-physical pages where V, else physical: for fences */
+    uint64_t data_gpa[2 * TLB_ENTRIES]; /* guest-physical pages where V, else physical ones */
     struct tlb_exec exec[TLB_EXEC_ENTRIES];
     uint64_t exec_gpa[TLB_EXEC_ENTRIES]; /* likewise, with TLB_GLOBAL where the mapping is global */
     struct mmu_ctx ctx;
     unsigned data_n, exec_n; /* entries filled, listed below, as far as there is room */
     uint16_t data_listed[TLB_LISTED], exec_listed[TLB_EXEC_LISTED];
-    unsigned fresh_n; /* exec entries that are not stale, listed; more than TLB_FRESH: not all are */
+    unsigned fresh_n; /* exec entries that are not stale, listed; > TLB_FRESH: not all are */
     uint16_t fresh[TLB_FRESH];
     uint64_t fence_is;   /* mmu.fence_is when they were last made stale */
     bool gpa_large;      /* has pieces of a G-stage superpage */
-    /* Guest-physical pages that entries were made of, by a hash, since all of the bank was given up;
-     * and whether there were pieces of G-stage superpages. A fence of a page that never was in here,
-     * such as one that a hypervisor maps for the first time, has nothing to look for. */
+    /* Guest-physical pages that entries were made of, by a hash, since all of the bank was given
+     * up; and whether there were pieces of G-stage superpages. A fence of a page that never was in
+     * here, such as one that a hypervisor maps for the first time, has nothing to look for. */
     uint64_t gpa_seen[TLB_GPA_SEEN / 64];
     bool gpa_large_seen;
     unsigned large_n;
@@ -150,7 +150,7 @@ struct mmu {
     struct table_cache *remote_tcache;
     struct pmp_span pmp_span; /* that was asked for last */
     uint64_t tick;
-    uint64_t fence_is; /* FENCE.I so far; banks that are not in use catch up when they become current */
+    uint64_t fence_is; /* FENCE.I so far; banks not in use catch up when they become current */
     uint64_t code_epoch; /* counts up from 1, wherever code may have been changed or moved: FENCE.I,
                             fences of the G-stage that meet what was in a bank */
     uint8_t pmpcfg[PMP_ENTRIES];
@@ -201,8 +201,9 @@ bool mmu_translate(struct mmu *mmu, const struct mmu_ctx *ctx, uint64_t va, unsi
                    enum mmu_access access, struct mmu_page *page, struct mmu_fault *fault);
 
 /* Translate the page at va and those after it, n at most, for loads or stores, as far as that needs
- * nothing but to read PTEs that are as usual: main memory, A and D set, no NAPOT ranges, near to what
- * was translated before, in the PMP entry that was asked last. It may give up anywhere. Result: how many pages are translated. */
+ * nothing but to read PTEs that are as usual: main memory, A and D set, no NAPOT ranges, near to
+ * what was translated before, in the PMP entry that was asked last. It may give up anywhere.
+ * Result: how many pages are translated. */
 unsigned mmu_translate_plain(struct mmu *mmu, const struct mmu_ctx *ctx, uint64_t va, unsigned n,
                              enum mmu_access access, struct mmu_page *page);
 

@@ -54,8 +54,8 @@ static unsigned allowed_by(uint8_t cfg)
 }
 
 /* The lowest entry that matches any byte of an access decides, and must match all of them: so an
- * access inside a range that no boundary of that entry or a lower one divides gets the answer of each
- * of its bytes. The span is the largest such range around pa. */
+ * access inside a range that no boundary of that entry or a lower one divides gets the answer of
+ * each of its bytes. The span is the largest such range around pa. */
 static void find_span(struct mmu *mmu, uint64_t pa)
 {
     enum { ALL = MMU_LOAD | MMU_STORE | MMU_FETCH };
@@ -141,7 +141,8 @@ void pmp_write_addr(struct mmu *mmu, unsigned entry, uint64_t addr)
 {
     uint8_t next = entry + 1 < PMP_ENTRIES ? mmu->pmpcfg[entry + 1] : 0;
 
-    if (entry >= mmu->pmp_entries || mmu->pmpcfg[entry] & CFG_L || (next & CFG_L && (next & CFG_A) == A_TOR))
+    if (entry >= mmu->pmp_entries || mmu->pmpcfg[entry] & CFG_L ||
+        (next & CFG_L && (next & CFG_A) == A_TOR))
         return;
     addr &= ADDR_MASK;
     if (mmu->pmpaddr[entry] == addr)

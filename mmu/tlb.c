@@ -95,8 +95,8 @@ static void forget_gpas(struct tlb_bank *b)
     b->gpa_large_seen = false;
 }
 
-/* A file of nothing but invalid entries, which all banks of the process map: a bank then has memory of
- * its own only where it was filled. -1: there is none. */
+/* A file of nothing but invalid entries, which all banks of the process map: a bank then has memory
+ * of its own only where it was filled. -1: there is none. */
 static int template = -1;
 
 static void make_template(void)

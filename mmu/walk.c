@@ -254,7 +254,8 @@ static int set_a_and_d(const struct request *rq, const struct stage *st, uint64_
     return 1;
 }
 
-/* Where last-level tables are kept; NULL: nowhere, the walk is to be seen whole, or leave no trace. */
+/* Where last-level tables are kept; NULL: nowhere, the walk is to be seen whole, or leave no
+ * trace. */
 static struct table_cache *tables_of(const struct request *rq)
 {
     if (unlikely(rq->observer || rq->dry))
@@ -507,8 +508,8 @@ bool mmu_translate(struct mmu *mmu, const struct mmu_ctx *ctx, uint64_t va, unsi
     return translate(&rq, size, page);
 }
 
-/* What a leaf must be for the stage's commonest case, and in which bits: plain memory, no NAPOT range,
- * with the permission, A and D as they need to be. */
+/* What a leaf must be for the stage's commonest case, and in which bits: plain memory, no NAPOT
+ * range, with the permission, A and D as they need to be. */
 struct plain_pte {
     uint64_t mask, want;
 };
@@ -524,8 +525,8 @@ static struct plain_pte plain_pte_of(const struct stage *st, enum mmu_access acc
                               .want = want | (user ? PTE_U : 0)};
 }
 
-/* One stage for the page at va, if its PTE is plain and its table known. *all is and-ed with the PTE;
- * *size is left as it is for a 4 KiB page. */
+/* One stage for the page at va, if its PTE is plain and its table known. *all is and-ed with the
+ * PTE; *size is left as it is for a 4 KiB page. */
 static inline bool plain_stage(struct table_cache *tables, const struct stage *st,
                                const struct plain_pte *plain, uint64_t va, uint64_t *to,
                                uint64_t *size, uint64_t *all)

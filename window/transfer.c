@@ -249,7 +249,7 @@ static struct window_result transfer(struct window_hart *wh, const struct view *
     if (unlikely(!remote_runs.len))
         return view_leave(wh, v, status);
     n = min_u64(remote_runs.len, local_runs.len);
-    if (len == IG_MAX_PIECE) /* of a longer transfer: the next one's come while this one is copied */
+    if (len == IG_MAX_PIECE) /* of a longer transfer: the next one comes while this is copied */
         remote_prefetch(wh, v, remote + len, len);
     copy_runs(put ? &remote_runs : &local_runs, put ? &local_runs : &remote_runs, n, wh->bounce);
     return moved(wh, v, n, put);

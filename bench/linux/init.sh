@@ -1,7 +1,8 @@
 #!/bin/busybox sh
 # SPDX-License-Identifier: MIT
-# First program of the kernels of `isthmus bench linux`: of the machine's, and of those of its guests,
-# which have bench=PART in their command line. Lines that begin with "@ ": see bench/console.h.
+# First program of the kernels of `isthmus bench linux`: of the machine's, and of those of its
+# guests, which have bench=PART in their command line. Lines that begin with "@ ": see
+# bench/console.h.
 /bin/busybox mkdir -p /proc /sys /dev /tmp /mnt
 /bin/busybox --install -s /bin
 export PATH=/bin

@@ -78,7 +78,8 @@ static struct blk *blk_of(struct virtio *v)
 static uint8_t host_error(struct blk *b, const char *what, uint64_t sector, int err)
 {
     if (err != b->complained)
-        log_warn(b->v.log, "disk %s: cannot %s at sector %" PRIu64 ": %s; the guest sees an I/O error",
+        log_warn(b->v.log,
+                 "disk %s: cannot %s at sector %" PRIu64 ": %s; the guest sees an I/O error",
                  b->path, what, sector, strerror(err));
     b->complained = err;
     return S_IOERR;

@@ -150,8 +150,8 @@ static void write_register(struct virtio *v, uint64_t off, uint32_t value)
 
 /* --- Writing what the worker depends on: it is paused --- */
 
-/* Whether the device can do what the driver chose. A device may go on without VERSION_1 (6.2), which
- * xv6 for one never asks for; only a network card's header depends on it. */
+/* Whether the device can do what the driver chose. A device may go on without VERSION_1 (6.2),
+ * which xv6 for one never asks for; only a network card's header depends on it. */
 static bool features_fit(const struct virtio *v)
 {
     return !(v->features & ~v->offered) &&

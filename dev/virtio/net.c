@@ -91,7 +91,8 @@ static void write_buffers(struct net *net, struct net_header header, const uint8
 }
 
 /* Result: false where the frame has to wait. */
-static bool deliver(struct net *net, const struct net_header *header, const uint8_t *frame, size_t n)
+static bool deliver(struct net *net, const struct net_header *header, const uint8_t *frame,
+                    size_t n)
 {
     uint64_t bytes = sizeof(*header) + n;
     unsigned buffers;

@@ -5,8 +5,8 @@
 
 #include "dev/virtio/device.h"
 
-/* Share directory dir under the mount tag `tag` (at most 31 bytes). Result: the device, or NULL with
- * *error after logging why. */
+/* Share directory dir under the mount tag `tag` (at most 31 bytes). Result: the device, or NULL
+ * with *error after logging why. */
 struct virtio *virtio_p9_new(const char *dir, const char *tag, const struct virtio_setup *setup,
                              int *error);
 

@@ -28,7 +28,7 @@
 #define GO(o)                                                                                      \
     do {                                                                                           \
         const struct op *go_ = (o);                                                                \
-        return OP_FN(go_)(h, go_);                                                                  \
+        return OP_FN(go_)(h, go_);                                                                 \
     } while (0)
 #else
 #define GO(o) return (o)

@@ -73,7 +73,7 @@ FP_SLOW fp_store_slow(struct hart *h, const struct op *op, unsigned size)
         FP_ON;                                                                                     \
         host = tlb_read(h->dbank, RS1 + IMM, sizeof(type));                                        \
         if (unlikely(!host))                                                                       \
-            return fp_load_slow(h, op, sizeof(type));                                                 \
+            return fp_load_slow(h, op, sizeof(type));                                              \
         fp_put_bits_##fmt(h, op->rd, HOST_LOAD(type, host));                                       \
         FP_DIRTY;                                                                                  \
         NEXT;                                                                                      \
@@ -87,7 +87,7 @@ FP_SLOW fp_store_slow(struct hart *h, const struct op *op, unsigned size)
         FP_ON;                                                                                     \
         host = tlb_write(h->dbank, RS1 + IMM, sizeof(type));                                       \
         if (unlikely(!host))                                                                       \
-            return fp_store_slow(h, op, sizeof(type));                                                \
+            return fp_store_slow(h, op, sizeof(type));                                             \
         HOST_STORE(type, host, h->f[op->rs2]);                                                     \
         NEXT;                                                                                      \
     }

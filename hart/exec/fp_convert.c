@@ -8,7 +8,7 @@
 /* --- integer to floating-point --- */
 
 /* Negation is of the 64-bit value, so that the most negative one comes out right. */
-#define FROM_INT(id, fmt, format, type, sign, float_type)                                              \
+#define FROM_INT(id, fmt, format, type, sign, float_type)                                          \
     static FP_SLOW soft_##id(struct hart *h, const struct op *op)                                  \
     {                                                                                              \
         int rm = fp_rounding(h, op);                                                               \

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Exact IEEE 754 arithmetic in integers, for binary16, binary32 and binary64, in all RISC-V rounding modes.
+ * Exact IEEE 754 arithmetic in integers, for binary16, binary32 and binary64, in all RISC-V
+ * rounding modes.
  *
  * The host's FPU does the everyday work (round to nearest, ties to even); these functions do what
  * it cannot or what would need its mode switched: directed rounding, ties to max magnitude, fused

@@ -13,7 +13,8 @@ static inline bool memory_is_virtual(const struct hart *h)
 }
 
 /* Host memory of a guest may change under us by other harts: access it as relaxed atomics, which
- * cost nothing and make each aligned access whole (Unprivileged, "RVWMO", single-copy atomicity). */
+ * cost nothing and make each aligned access whole (Unprivileged, "RVWMO", single-copy
+ * atomicity). */
 #define HOST_LOAD(type, p) __atomic_load_n((const type *)(p), __ATOMIC_RELAXED)
 #define HOST_STORE(type, p, v) __atomic_store_n((type *)(p), (type)(v), __ATOMIC_RELAXED)
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""Random programs about rules rather than memory: which CSR may be touched where, what stays of what
-is written to it, and which interrupt is taken when. For machines that follow the manual closely: not
-for QEMU 7.2 (see docs/testing.md).
+"""Random programs about rules rather than memory: which CSR may be touched where, what stays of
+what is written to it, and which interrupt is taken when. For machines that follow the manual
+closely: not for QEMU 7.2 (see docs/testing.md).
 """
 from privileged import HS, M, TSR, TVM, TW, U, VS, VU
 from gen import M64, Program
@@ -235,8 +235,8 @@ def probe_aia(p, level):
         if csr in ('0xdb0', '0xfb0'):  # where iprio is all zeros IPRIO may be 1
             p.emit(f'srli {rd}, {rd}, 16')
     elif level in (HS, M) and rng.randrange(2):  # hvictl
-        # With VTI a guest's handler cannot mask what it took, and Spike takes HS's interrupts in VS:
-        # in M alone, for what vstopi says. Spike lets DPR decide before priority numbers.
+        # With VTI a guest's handler cannot mask what it took, and Spike takes HS's interrupts in
+        # VS: in M alone, for what vstopi says. Spike lets DPR decide before priority numbers.
         value = rng.getrandbits(10) | rng.choice([0, 1, 5, 9, 13, 40, 63]) << 16
         vti = level == M and rng.randrange(2)
         if vti:

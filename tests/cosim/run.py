@@ -146,8 +146,8 @@ def allowed(name, ours, theirs, record, insn):
     if name == 'tval2' and cause not in GUEST_PAGE_FAULTS:
         return ours == '0'  # the same
     if name == 'tval' and cause in ('2', '3', '16'):
-        # After EBREAK: zero or the address. Of some refused instructions QEMU 7.2 gives zero, or one
-        # from before: ours must be right.
+        # After EBREAK: zero or the address. Of some refused instructions QEMU 7.2 gives zero, or
+        # one from before: ours must be right.
         return (ours in ('0', record.get('epc')) if cause == '3' else int(ours, 16) == insn)
     if name == 'tval' and cause in ('5', '7'):
         # A misaligned access: QEMU 7.2 gives the address of the aligned piece.

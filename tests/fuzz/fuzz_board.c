@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The registers of the whole board against any guest: UART, PLIC or APLIC and IMSIC, ACLINT, RTC, test
- * finisher, virtio slots. The input's first byte says which interrupt controllers there are; the rest
- * is a row of 12-byte steps: an access of any size to any device, a key that is typed, or a few
- * instructions of the harts. In between the PLIC's outputs must be what its registers say.
+ * The registers of the whole board against any guest: UART, PLIC or APLIC and IMSIC, ACLINT, RTC,
+ * test finisher, virtio slots. The input's first byte says which interrupt controllers there are;
+ * the rest is a row of 12-byte steps: an access of any size to any device, a key that is typed, or
+ * a few instructions of the harts. In between the PLIC's outputs must be what its registers say.
  */
 #include "machine/machine.h"
 #include "machine/memmap.h"

@@ -2,8 +2,8 @@
 /*
  * The GDB stub, for libFuzzer. Where the input's first byte is even, the rest are the bodies of
  * packets, one a line, framed here; else it is what comes over the connection, byte by byte. In
- * between, two harts do what the stub says that they may. Whatever is sent must be sound packets, and
- * a stub that is asked for the stop reason at the end must answer.
+ * between, two harts do what the stub says that they may. Whatever is sent must be sound packets,
+ * and a stub that is asked for the stop reason at the end must answer.
  */
 #include "debug/events.h"
 #include "debug/gdb.h"

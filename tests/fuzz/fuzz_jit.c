@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Random code, for libFuzzer: what the input holds becomes guest registers and a page of
- * instructions, which the interpreter and the translator run in lock-step, by chunks of instructions
- * that are chosen by the input, too. Everything is translated when it is first entered, into the
- * smallest buffer. The machines are kept and reset: all else they have comes from the input.
+ * instructions, which the interpreter and the translator run in lock-step, by chunks of
+ * instructions that are chosen by the input, too. Everything is translated when it is first
+ * entered, into the smallest buffer. The machines are kept and reset: all else they have comes from
+ * the input.
  *
- * Layout of an input: mode (1 byte), sizes of chunks (7), 8 values of registers (8 each), code: as it
- * is, or, by a bit of mode, as numbers of instructions.
+ * Layout of an input: mode (1 byte), sizes of chunks (7), 8 values of registers (8 each), code: as
+ * it is, or, by a bit of mode, as numbers of instructions.
  */
 #include "isa/isa.h"
 #include "tests/lockstep/lockstep.h"
@@ -95,8 +96,8 @@ static uint64_t set_mode(uint8_t mode)
     return RAM + CODE + (level >= 2 && mode & 8 ? UINT64_C(1) << 30 : 0) + (mode & 16 ? 4090 : 0);
 }
 
-/* Each word becomes an instruction that there is: the row is chosen by its low half, the operands are
- * what it has. */
+/* Each word becomes an instruction that there is: the row is chosen by its low half, the operands
+ * are what it has. */
 static void make_valid(uint32_t *words, size_t n)
 {
     for (size_t i = 0; i < n; i++) {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The command line of `isthmus run`: the input is its words, each ended by a zero byte. What gets as
- * far as a machine must be what isthmus.h allows, and what does not ends with status 0 (--help), 1 or
- * 2. Nothing is run: the library's functions are replaced here.
+ * The command line of `isthmus run`: the input is its words, each ended by a zero byte. What gets
+ * as far as a machine must be what isthmus.h allows, and what does not ends with status 0 (--help),
+ * 1 or 2. Nothing is run: the library's functions are replaced here.
  */
 #include "cli/cli.h"
 #include "cli/signals.h"

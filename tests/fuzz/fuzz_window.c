@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Window instructions, for libFuzzer: the bytes of the input choose instructions, operands and table
- * changes; the engine must do what the model does.
+ * Window instructions, for libFuzzer: the bytes of the input choose instructions, operands and
+ * table changes; the engine must do what the model does.
  */
 #include "tests/model/differ.h"
 

@@ -255,7 +255,8 @@ TEST(compressed_floating_loads_and_stores)
     u64 v, w;
     fill(page, 600);
     csr_set(MSTATUS, MSTATUS_FS);
-    asm volatile(".option push\n\t.option arch, +d\n\tmv a3, %2\n\tc.fld fa5, 248(a3)\n\tfmv.x.d %0, fa5\n\tmv t0, sp\n\tmv sp, a3\n\t"
+    asm volatile(".option push\n\t.option arch, +d\n\tmv a3, %2\n\tc.fld fa5, 248(a3)\n\t"
+                 "fmv.x.d %0, fa5\n\tmv t0, sp\n\tmv sp, a3\n\t"
                  "c.fldsp fs9, 504(sp)\n\tc.fsdsp fs9, 8(sp)\n\tmv sp, t0\n\t"
                  "c.fsd fa5, 0(a3)\n\tfmv.x.d %1, fs9\n\t.option pop"
                  : "=&r"(v), "=&r"(w)

@@ -156,7 +156,8 @@ TEST(permissions)
                     *(u64 *)pa = 0;
                     CHECK_EQ(store(level, VA + 8), w && data ? ecall_of(level) : STORE_PAGE);
                     put_ecall(pa);
-                    fence_all(); /* QEMU 7.2 lets S fetch from U pages it has loaded from with SUM */
+                    /* QEMU 7.2 lets S fetch from U pages it has loaded from with SUM. */
+                    fence_all();
                     CHECK_EQ(fetch(level, VA),
                              x && user == (level == U) ? ecall_of(level) : FETCH_PAGE);
                 }

@@ -6,7 +6,8 @@ usage: run.py --machine isthmus|qemu [--isthmus PATH] PROGRAM.elf...
 
 A program prints one TAP line a case and ends through the test finisher (env/isa.h). A case tagged
 "# qemu: why" is one that QEMU 7.2 is known to fail because it deviates from the manual: on QEMU its
-failure is reported as passed ("deviates as known"), and its success too, since newer ones are right.
+failure is reported as passed ("deviates as known"), and its success too, since newer ones are
+right.
 """
 import argparse
 import concurrent.futures

@@ -2,8 +2,8 @@
 /*
  * Interrupts that translated code raises itself, and timers, in the middle of loops: where each is
  * taken goes into a checksum. A software interrupt comes up in a store to the ACLINT, which is the
- * slow way of a store, and must be taken at the next block and no later; the code behind it is of all
- * kinds of block ends.
+ * slow way of a store, and must be taken at the next block and no later; the code behind it is of
+ * all kinds of block ends.
  */
     .equ ACLINT, 0x02000000
     .equ MTIMECMP, 0x4000

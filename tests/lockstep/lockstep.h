@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Lock-step: the same machine twice, one interpreting and one translating, which must agree at every
- * look: all registers and CSRs of all harts, what they print, and RAM.
+ * Lock-step: the same machine twice, one interpreting and one translating, which must agree at
+ * every look: all registers and CSRs of all harts, what they print, and RAM.
  *
- * Both are deterministic, so an instruction count names one moment of the run, and any difference is
- * a fault of one of them. Only isthmus.h is used.
+ * Both are deterministic, so an instruction count names one moment of the run, and any difference
+ * is a fault of one of them. Only isthmus.h is used.
  */
 #ifndef TESTS_LOCKSTEP_H
 #define TESTS_LOCKSTEP_H

@@ -2,9 +2,10 @@
 /*
  * lockstep: run a program on the interpreter and on the translator and compare them on the way.
  *
- * Exit status 0: they agreed to the end, or to the limit; 1: they did not, and how is printed, or the
- * program says that it failed; 2: it could not run. The chunks' sizes are used in turn, so that the two are compared, and translated
- * code is entered and left by running out of instructions, at ever other places.
+ * Exit status 0: they agreed to the end, or to the limit; 1: they did not, and how is printed, or
+ * the program says that it failed; 2: it could not run. The chunks' sizes are used in turn, so that
+ * the two are compared, and translated code is entered and left by running out of instructions, at
+ * ever other places.
  */
 #include "tests/lockstep/lockstep.h"
 
@@ -36,8 +37,8 @@ static const char usage[] =
     "                [--chunk N[,N...]] [--limit N] [--ram-each N] [--translate-after N]\n"
     "                [--code-buffer KIB] [--must-translate] [--echo]\n";
 
-enum { BIOS = 1, KERNEL, INITRD, APPEND, HARTS, MEMORY, GUEST, WINDOW, HYPERVISOR, DISK, CHUNK, LIMIT,
-       RAM_EACH, AFTER, BUFFER, MUST, ECHO };
+enum { BIOS = 1, KERNEL, INITRD, APPEND, HARTS, MEMORY, GUEST, WINDOW, HYPERVISOR, DISK, CHUNK,
+       LIMIT, RAM_EACH, AFTER, BUFFER, MUST, ECHO };
 static const struct option long_options[] = {
     {"bios", 1, NULL, BIOS},
     {"kernel", 1, NULL, KERNEL},

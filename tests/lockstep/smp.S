@@ -2,10 +2,10 @@
 /*
  * Code that changes under running harts. Hart 0 changes it and publishes a new generation; the
  * others, which run the code all the time, fence when they see one, and must find the code as it is
- * since, many times. First its bytes are changed (FENCE.I), then the page that its address is mapped
- * to (SFENCE.VMA). All run in S-mode under Sv39: memory by gigapages where it is, the code at PAGE.
- * The code is of 128 blocks, so that a small buffer of translations fills again and again. HARTS is
- * given when it is assembled.
+ * since, many times. First its bytes are changed (FENCE.I), then the page that its address is
+ * mapped to (SFENCE.VMA). All run in S-mode under Sv39: memory by gigapages where it is, the code
+ * at PAGE. The code is of 128 blocks, so that a small buffer of translations fills again and again.
+ * HARTS is given when it is assembled.
  */
     .equ FINISHER, 0x100000
     .equ PAGE, 0x2000001000

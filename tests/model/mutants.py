@@ -4,10 +4,10 @@
 
 usage: mutants.py ROOT COMPILER MODEL_LIBRARY    (ROOT: the source tree)
 
-Each mutant replaces text that stands once in its source; that it stands there is checked, so the list
-follows the engine. The engine, broken, is compiled as one file and linked with the program that is to
-find it out: the comparison with the model (tests/model/hunt.c), the test of revocation with threads, or
-the statements of tests/unit/test_window.c.
+Each mutant replaces text that stands once in its source; that it stands there is checked, so the
+list follows the engine. The engine, broken, is compiled as one file and linked with the program
+that is to find it out: the comparison with the model (tests/model/hunt.c), the test of revocation
+with threads, or the statements of tests/unit/test_window.c.
 Prints TAP.
 """
 import concurrent.futures

@@ -177,8 +177,9 @@ handler:
 1:      wfi
         j       1b
 
-#elif CASE == 13 // hart 1 polls, by a WFI that does not wait, for hart 0, which works; both by a protocol
-        // with a gap: hart 0 says that something is there before it is (OpenSBI before 1.3, hart start)
+#elif CASE == 13 // hart 1 polls, by a WFI that does not wait, for hart 0, which works; both by a
+        // protocol with a gap: hart 0 says that something is there before it is (OpenSBI before
+        // 1.3, hart start)
         csrr    t0, mhartid
         la      s2, word
         bnez    t0, 2f

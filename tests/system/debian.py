@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Debian's stock riscv64 kernel and a busybox initramfs for tests, out of Debian packages.
 
-The packages come by apt, which checks their signatures, from the archive that this system uses, into
-an apt root of their own below the user's cache folder. Unreachable is raised where that cannot be.
+The packages come by apt, which checks their signatures, from the archive that this system uses,
+into an apt root of their own below the user's cache folder. Unreachable is raised where that cannot
+be.
 """
 import fcntl
 import glob

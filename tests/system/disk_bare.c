@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A bare-metal program in M-mode that writes to its disk for ever: block n of 4 KiB, filled with the
- * byte n + 1, then a flush, then the line "n ok", or "n failed". Behind the last block it begins
- * anew. SILENT: it prints only what failed, and "round" behind the last block.
+ * A bare-metal program in M-mode that writes to its disk for ever: block n of 4 KiB, filled with
+ * the byte n + 1, then a flush, then the line "n ok", or "n failed". Behind the last block it
+ * begins anew. SILENT: it prints only what failed, and "round" behind the last block.
  */
 typedef unsigned char u8;
 typedef unsigned short u16;

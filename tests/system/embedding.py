@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""What `make install DESTDIR=` leaves behind does for a program that embeds the machine: the example of
-docs/embedding.md, built by what pkg-config says against the installed tree alone, shared and static; the
-installed command finds its data there. TAP.
+"""What `make install DESTDIR=` leaves behind does for a program that embeds the machine: the
+example of docs/embedding.md, built by what pkg-config says against the installed tree alone, shared
+and static; the installed command finds its data there. TAP.
 
 usage: embedding.py SOURCE_DIR BUILD_DIR
 """

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Firmware that starts a hart where the payload begins, whatever address it is told: what OpenSBI up
- * to 1.2 does when the hart looks before that address is written. Just enough SBI for the reference
- * hypervisor on a machine of two harts with Sstc: HSM start, IPI, SRST; fences do nothing. It says to
- * nobody that its memory is taken: it lies where the hypervisor, which begins in front, comes last.
+ * Firmware that starts a hart where the payload begins, whatever address it is told: what OpenSBI
+ * up to 1.2 does when the hart looks before that address is written. Just enough SBI for the
+ * reference hypervisor on a machine of two harts with Sstc: HSM start, IPI, SRST; fences do
+ * nothing. It says to nobody that its memory is taken: it lies where the hypervisor, which begins
+ * in front, comes last.
  */
 #define PAYLOAD 0x80200000
 #define MSIP 0x2000000

@@ -3,8 +3,8 @@
 """Run the reference hypervisor with guests on QEMU's virt board.
 
 It takes the options of `isthmus run` that describe guests and windows, puts the images into RAM,
-adds their nodes to QEMU's own device tree (docs/hypervisor.md). The exit status is 0 when all guests
-ended well, 1 when not, 124 on a timeout.
+adds their nodes to QEMU's own device tree (docs/hypervisor.md). The exit status is 0 when all
+guests ended well, 1 when not, 124 on a timeout.
 """
 import argparse
 import os

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Ways to end, and to go on, when the world outside fails: signals, consoles that are closed or that
-nobody reads, full disks, disks that shrink. What the guest flushed is on the disk, a message says
-what happened, the terminal is as it was, the status is right, and nothing hangs.
+"""Ways to end, and to go on, when the world outside fails: signals, consoles that are closed or
+that nobody reads, full disks, disks that shrink. What the guest flushed is on the disk, a message
+says what happened, the terminal is as it was, the status is right, and nothing hangs.
 
 usage: test_endings.py ISTHMUS CC...   (CC: a compiler for RISC-V with its options)
 """

@@ -145,8 +145,8 @@ def late_hart(machine, guest, harts):
 
 
 def migration(machine, guest, harts):
-    """The same where vCPUs change harts at the same points each time: a hart's fence that is missing
-    shows in every run."""
+    """The same where vCPUs change harts at the same points each time: a hart's fence that is
+    missing shows in every run."""
     return smp(machine, guest, harts, ["--deterministic"])
 
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Two guests with Debian's stock kernel under the reference hypervisor: console, input, windows used
-from their user mode through the kernel module in linux/. TAP.
+"""Two guests with Debian's stock kernel under the reference hypervisor: console, input, windows
+used from their user mode through the kernel module in linux/. TAP.
 
 usage: test_linux_windows.py BUILD_DIR COMPILER
 """

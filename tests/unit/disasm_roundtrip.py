@@ -5,8 +5,8 @@
 usage: disasm_roundtrip.py ISTHMUS INSN.DEF
 
 For each row random words are made from match and mask, disassembled, and the text assembled again:
-it must give the same word. Rows that binutils 2.40 does not know are named in NOT_IN_AS. Prints TAP,
-a case a row.
+it must give the same word. Rows that binutils 2.40 does not know are named in NOT_IN_AS. Prints
+TAP, a case a row.
 """
 import os
 import random

@@ -394,8 +394,8 @@ static void mvip_injects_into_s_level(void **state)
     assert_int_equal(peek(h, CSR_mvip), 0);
 }
 
-/* An interrupt is taken right behind the write that makes it pending, in mvip as in mip (Privileged,
- * "Machine Interrupt Registers"). */
+/* An interrupt is taken right behind the write that makes it pending, in mvip as in mip
+ * (Privileged, "Machine Interrupt Registers"). */
 static void sip_as_an_alias_of_mvip_acts_at_once(void **state)
 {
     struct hart *h = hart_of(state);

@@ -547,8 +547,8 @@ static void versions_agree(void **state)
     assert_true(strlen(isthmus_version()) > 0);
 }
 
-/* A guest whose translations never have room enough, of as many rounds as a3 has; then it powers off
- * with code 7. a4: where it is. Result: instructions. */
+/* A guest whose translations never have room enough, of as many rounds as a3 has; then it powers
+ * off with code 7. a4: where it is. Result: instructions. */
 static unsigned write_crowd(uint32_t *code)
 {
     enum { BLOCKS = 400 };

@@ -278,7 +278,8 @@ static void mip_has_its_writable_bits(void **state)
 {
     struct hart *h = hart_of(state);
 
-    assert_int_equal(write_read(h, CSR_mip, UINT64_MAX), 0x2226); /* SSIP, STIP, SEIP, VSSIP, LCOFIP */
+    /* SSIP, STIP, SEIP, VSSIP, LCOFIP */
+    assert_int_equal(write_read(h, CSR_mip, UINT64_MAX), 0x2226);
     assert_int_equal(write_read(h, CSR_mip, 0), 0);
     hart_set_irq(h, BIT(IRQ_MSI) | BIT(IRQ_MEI), true);
     assert_int_equal(write_read(h, CSR_mip, 0), BIT(IRQ_MSI) | BIT(IRQ_MEI));

@@ -73,7 +73,8 @@ static void inline_accesses_are_what_they_were(void **state)
     }
 }
 
-/* CBO.ZERO is inline where the registers enable it in the mode, which a debugger, too, may change. */
+/* CBO.ZERO is inline where the registers enable it in the mode, which a debugger, too, may
+ * change. */
 static void zeroing_is_enabled_as_it_was(void **state)
 {
     enum { ENVCFGS = 3, CBZE = 1 << 7, CBO_ZERO_A0 = 0x0045200f, RUNS = 25, DATA = 0x1000 };

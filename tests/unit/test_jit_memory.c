@@ -60,8 +60,8 @@ static void a_frame_over_a_pages_end_is_taken_apart(void **state)
     end(l);
 }
 
-/* In the middle of accesses with one look-up FS is found not to be Dirty, and the interpreter does one
- * of them: the others still know where the datum is. */
+/* In the middle of accesses with one look-up FS is found not to be Dirty, and the interpreter does
+ * one of them: the others still know where the datum is. */
 static void a_group_goes_on_behind_the_first_use_of_floating_point(void **state)
 {
     enum { MSTATUS = 0x300, FS_CLEAN = 2 << 13, FS_DIRTY = 3 << 13 };

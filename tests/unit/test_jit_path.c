@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Translations that follow a path of blocks (jit/path.c), accesses that share a look-up along it
- * (jit/plan.c), branches that are moves (jit/skip.c), extensions left out (jit/extend.c), and copies of f
- * registers (jit/copies.c), beside the interpreter: random loops with
+ * (jit/plan.c), branches that are moves (jit/skip.c), extensions left out (jit/extend.c), and
+ * copies of f registers (jit/copies.c), beside the interpreter: random loops with
  * loops, calls and branches in them, that step through memory, where pages end and accesses fault
  * or go to a device, and look at clocks and counters, and interrupt themselves.
  */
@@ -10,7 +10,8 @@
 
 enum { BODY = 72, PROGRAMS = 1600, DATA = 1 * MIB, NOWHERE = 0x70000000 };
 enum { ACLINT = 0x02000000, MTIME = 0xbff8 };
-enum { MSTATUS = 0x300, MIE = 0x304, MIE_MSIE = 1 << 3, MSTATUS_MIE = 1 << 3, MSTATUS_FS_SHIFT = 13 };
+enum { MSTATUS = 0x300, MIE = 0x304, MIE_MSIE = 1 << 3 };
+enum { MSTATUS_MIE = 1 << 3, MSTATUS_FS_SHIFT = 13 };
 enum { LEAVES = 4, LEAF = 0x600, LEAF_SIZE = 0x40, HANDLER = 0x800 };
 enum { BEQ = 0, BGE = 5, BGEU = 7 };
 

@@ -442,7 +442,8 @@ static struct mmu_ctx space(unsigned asid, uint64_t gatp)
                             .mode = PRV_S | (gatp ? CTX_V : 0)};
 }
 
-/* A new bank for space asid, with a global page and one of its own. code stands for decoded code. */
+/* A new bank for space asid, with a global page and one of its own. code stands for decoded
+ * code. */
 static struct tlb_bank *new_space(struct fixture *f, unsigned asid, uint64_t gatp, bool enter)
 {
     struct mmu_page page = {.gpa = GLOBAL_GPA, .size = PAGE_SIZE, .gsize = PAGE_SIZE};

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Address translation once more, step by step as the manual writes it down (Privileged, "Virtual
- * Address Translation Process", steps 1 to 10), with no cache and no speed: what the MMU is compared
- * with. It works on a copy of memory, in which it sets A and D; memory that is not RAM has no tables.
+ * Address Translation Process", steps 1 to 10), with no cache and no speed: what the MMU is
+ * compared with. It works on a copy of memory, in which it sets A and D; memory that is not RAM has
+ * no tables.
  */
 #ifndef TESTS_UNIT_WALK_MODEL_H
 #define TESTS_UNIT_WALK_MODEL_H
