@@ -163,7 +163,7 @@ struct isthmus_config {
     void *output_opaque;
 };
 
-/* Whether harts can be what isthmus_config.cpu says, with its aia. Result: 0, or -EINVAL with one
+/* Whether harts can be what isthmus_config.cpu says, with its aia; NULL: what it is there. Result: 0, or -EINVAL with one
  * line in why[size]. */
 int isthmus_check_cpu(const char *cpu, const char *aia, char *why, size_t size);
 

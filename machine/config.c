@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define DEFAULT_CPU "rv64gch"
+
 int machine_choose_aia(const struct isthmus_config *config, const struct log *log, enum aia *aia)
 {
     static const char *const names[] = {
@@ -51,7 +53,7 @@ static int choose_cpu(const char *text, const char *aia, struct cpu *cpu, char *
 
 int machine_choose_cpu(const struct isthmus_config *config, const struct log *log, struct cpu *cpu)
 {
-    const char *text = config->cpu ? config->cpu : "rv64gch";
+    const char *text = config->cpu ? config->cpu : DEFAULT_CPU;
     char why[160];
 
     if (choose_cpu(text, config->aia, cpu, why, sizeof(why))) {
@@ -65,5 +67,5 @@ int isthmus_check_cpu(const char *text, const char *aia, char *why, size_t size)
 {
     struct cpu cpu;
 
-    return choose_cpu(text, aia, &cpu, why, size);
+    return choose_cpu(text ? text : DEFAULT_CPU, aia, &cpu, why, size);
 }

@@ -106,7 +106,8 @@ static int check_window(const struct machine *m, const struct guest_list *list,
 static int check_shared(const struct machine *m, const struct guest_list *list,
                         const struct isthmus_shared *s)
 {
-    int err = s->size && s->guests_n ? 0 : refuse(m, "expected guests and a size", "shared memory");
+    bool whole = s->size && s->guests_n && s->guests;
+    int err = whole ? 0 : refuse(m, "expected guests and a size", "shared memory");
 
     for (unsigned i = 0; i < s->guests_n && !err; i++)
         err = check_end(m, list, "user of shared memory", s->guests[i]);

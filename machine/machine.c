@@ -121,6 +121,27 @@ static int check_translator(const struct isthmus_config *config, const struct lo
 _Static_assert(ISTHMUS_CODE_BUFFER_MIN == JIT_BUFFER_MIN, "one limit");
 _Static_assert((int)ISTHMUS_TRANSLATE_AFTER_MAX == CODE_HOT_MAX, "one limit");
 
+/* Lists that are told to hold something are there. */
+static int check_lists(const struct isthmus_config *c, const struct log *log)
+{
+    const struct {
+        const char *name;
+        const void *list;
+        uint32_t n;
+    } lists[] = {{"guests", c->guests, c->guests_n},
+                 {"windows", c->windows, c->windows_n},
+                 {"shared", c->shared, c->shared_n},
+                 {"disks", c->disks, c->disks_n},
+                 {"net.forwards", c->net.forwards, c->net.forwards_n}};
+
+    for (unsigned i = 0; i < ARRAY_SIZE(lists); i++)
+        if (lists[i].n && !lists[i].list) {
+            log_error(log, "%s: NULL; expected %u of them", lists[i].name, lists[i].n);
+            return -EINVAL;
+        }
+    return 0;
+}
+
 static int check_config(const struct isthmus_config *config, const struct log *log)
 {
     uint64_t memory = config->memory;
@@ -141,7 +162,7 @@ static int check_config(const struct isthmus_config *config, const struct log *l
                   memory);
         return -EINVAL;
     }
-    return check_translator(config, log);
+    return check_translator(config, log) ? -EINVAL : check_lists(config, log);
 }
 
 static void add_chips(struct machine *m)

@@ -38,6 +38,10 @@ static int add_disks(struct machine *m, const struct isthmus_config *config,
     int err = 0;
 
     for (uint32_t i = 0; !err && i < config->disks_n; i++) {
+        if (!config->disks[i].path) {
+            log_error(&m->log, "disk %u: NULL; expected a file", i);
+            return -EINVAL;
+        }
         const struct blk_setup blk = {
             .path = config->disks[i].path,
             .readonly = config->disks[i].readonly,
@@ -81,6 +85,10 @@ static int add_net(struct machine *m, const struct isthmus_net *net,
     if (m->deterministic) {
         log_error(&m->log, "net: no two runs with a network are the same; expected none, or no "
                            "deterministic machine");
+        return -EINVAL;
+    }
+    if (net->kind != ISTHMUS_NET_USER && (net->kind != ISTHMUS_NET_TAP || !net->ifname)) {
+        log_error(&m->log, "net: expected none, user, or tap with ifname");
         return -EINVAL;
     }
     b = net->kind == ISTHMUS_NET_USER ? make_user(m, net, &err)

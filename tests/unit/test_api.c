@@ -145,6 +145,43 @@ static void impossible_configs_are_refused_with_a_reason(void **state)
     isthmus_free(NULL);
 }
 
+static void what_is_missing_in_a_config_is_named(void **state)
+{
+    static const struct isthmus_disk disk = {.path = NULL};
+    static const struct isthmus_shared shared = {.guests_n = 1, .size = 4096};
+    static const struct {
+        struct isthmus_config config;
+        const char *word;
+    } configs[] = {
+        {{.guests_n = 1}, "guests"},
+        {{.windows_n = 1}, "windows"},
+        {{.shared_n = 1}, "shared"},
+        {{.shared_n = 1, .shared = &shared}, "shared"},
+        {{.disks_n = 1}, "disks"},
+        {{.disks_n = 1, .disks = &disk}, "disk 0"},
+        {{.net = {.kind = ISTHMUS_NET_TAP}}, "ifname"},
+        {{.net = {.kind = (enum isthmus_net_kind)9}}, "net"},
+        {{.net = {.kind = ISTHMUS_NET_USER, .forwards_n = 1}}, "net.forwards"},
+    };
+    char why[100];
+
+    (void)state;
+    for (unsigned i = 0; i < sizeof(configs) / sizeof(configs[0]); i++) {
+        struct heard h;
+        struct isthmus_config base = config_for(&h), config = configs[i].config;
+        int err = 0;
+
+        config.abi = ISTHMUS_ABI;
+        config.bios = base.bios;
+        config.log = base.log;
+        config.log_opaque = &h;
+        assert_null(isthmus_new(&config, &err));
+        assert_int_equal(err, -EINVAL);
+        assert_non_null(strstr(h.log, configs[i].word));
+    }
+    assert_int_equal(isthmus_check_cpu(NULL, NULL, why, sizeof(why)), 0);
+}
+
 static void a_huge_machine_costs_what_it_touches(void **state)
 {
     struct heard h;
@@ -608,6 +645,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(versions_agree),
         cmocka_unit_test(impossible_configs_are_refused_with_a_reason),
+        cmocka_unit_test(what_is_missing_in_a_config_is_named),
         cmocka_unit_test(a_huge_machine_costs_what_it_touches),
         cmocka_unit_test(harts_start_with_id_and_device_tree),
         cmocka_unit_test(stepping_is_exact),
