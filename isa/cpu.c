@@ -125,7 +125,7 @@ static int take_base(struct cpu *cpu, struct item item, char *why, size_t size)
             return 0;
         }
     }
-    return refuse(why, size, "%.*s: no such base; expected rv64gch or rv64gc", (int)item.n,
+    return refuse(why, size, "'%.*s': no such base; expected rv64gch or rv64gc", (int)item.n,
                   item.text);
 }
 
@@ -148,7 +148,7 @@ static int take_extension(struct cpu *cpu, struct item item, char *why, size_t s
         settle(cpu);
         return 0;
     }
-    return refuse(why, size, "%.*s: no such extension or limit; see docs/cpu.md", (int)item.n,
+    return refuse(why, size, "'%.*s': no such extension or limit; see docs/cpu.md", (int)item.n,
                   item.text);
 }
 
@@ -196,7 +196,7 @@ static int take_limit(struct cpu *cpu, struct item key, struct item value, char 
         return 0;
     }
     return refuse(why, size,
-                  "%.*s: no such limit; expected sv, asidlen, vmidlen, geilen, pmp or "
+                  "'%.*s': no such limit; expected sv, asidlen, vmidlen, geilen, pmp or "
                   "htinst",
                   (int)key.n, key.text);
 }

@@ -170,6 +170,12 @@ def every_option_is_in_the_manual_and_completed(b):
         assert options and sorted(completed) == sorted(options), (completed, options)
         for option in options:
             assert option in manual, option
+        section = re.split(r"^\.SH ", manual, flags=re.M)
+        section = next((s for s in section if s.startswith(command.upper() + "\n")), "")
+        for option, default in re.findall(r"^  (--[a-z-]+).*\(([0-9]+[KMG]?)\)$",
+                                          b.run(command, "--help").stdout.decode(), re.M):
+            told = section.partition(option)[2].partition(".TP\n")[0]
+            assert not told or re.search(rf"\b{default}\b", told), f"{option}: {default}?"
     completed = subprocess.run(["bash", "-c", f"{bash} complete_line {b.isthmus} ''"],
                                capture_output=True, text=True, check=True).stdout.split()
     assert sorted(completed) == sorted(commands + ["--help", "--version"]), completed
