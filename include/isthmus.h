@@ -221,7 +221,7 @@ enum {
     ISTHMUS_REG_X = 0,  /* + 0..31 */
     ISTHMUS_REG_F = 32, /* + 0..31 */
     ISTHMUS_REG_PC = 64,
-    ISTHMUS_REG_PRIV = 65,  /* 0 U, 1 S, 3 M */
+    ISTHMUS_REG_PRIV = 65,  /* 0 U, 1 S, 3 M, which makes V 0 */
     ISTHMUS_REG_V = 66,     /* virtualization mode: 0 or 1; privilege must not be M where 1 */
     ISTHMUS_REG_CSR = 4096, /* + CSR number */
 };

@@ -130,12 +130,14 @@ static int read_file(struct machine *m, const char *role, const char *name, cons
     return err;
 }
 
-/* Say what is wrong with an ELF image: the hypervisor, whose business it is to load it, then stops
+/* Say what is wrong with an image: the hypervisor, whose business it is to load it, then stops
  * that guest alone, and all that it knows is the guest's name. */
 static void inspect_image(const struct machine *m, const struct blob *blob)
 {
     struct elf_file elf;
 
+    if (blob_is_compressed(blob, &m->log))
+        return;
     if (blob_is_elf(blob) && !elf_file_open(&elf, blob->bytes, blob->size, blob->name, &m->log))
         elf_file_close(&elf);
 }

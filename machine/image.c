@@ -197,6 +197,33 @@ int images_place(struct images *im, const struct blob *blob, uint64_t pa, uint64
     return add_piece(im, &p, "");
 }
 
+bool blob_is_compressed(const struct blob *blob, const struct log *log)
+{
+    static const struct {
+        unsigned at;
+        const char *text;
+    } magics[] = {
+        {0, "\x1f\x8b\x08"},     /* gzip */
+        {0, "\xfd\x37zXZ"},      /* xz */
+        {0, "\x28\xb5\x2f\xfd"}, /* zstd */
+        {4, "1AY&SY"},           /* bzip2 */
+        {0, "\x04\x22\x4d\x18"}, /* lz4 */
+        {0, "\x02\x21\x4c\x18"}, /* lz4, as a kernel's build has it */
+        {4, "zimg"},             /* a kernel packed into an EFI program */
+    };
+
+    for (unsigned i = 0; i < ARRAY_SIZE(magics); i++) {
+        size_t n = strlen(magics[i].text);
+
+        if (blob->size < magics[i].at + n || memcmp(blob->bytes + magics[i].at, magics[i].text, n))
+            continue;
+        log_error(log, "%s: it is compressed; expected an ELF file, a Linux Image or raw code",
+                  blob->name);
+        return true;
+    }
+    return false;
+}
+
 bool blob_is_elf(const struct blob *blob)
 {
     return blob->size >= 4 && !memcmp(blob->bytes, "\177ELF", 4);
@@ -310,11 +337,8 @@ int images_place_any(struct images *im, const struct blob *blob, uint64_t pa, st
 
     if (blob_is_elf(blob))
         return images_place_elf(im, blob, out);
-    if (blob->size >= 2 && blob->bytes[0] == 0x1f && blob->bytes[1] == 0x8b) {
-        log_error(im->log, "%s: it is compressed; expected an ELF file, a Linux Image or raw code",
-                  blob->name);
+    if (blob_is_compressed(blob, im->log))
         return -ENOEXEC;
-    }
     size = image_memory_size(blob);
     *out = (struct image){.start = pa, .end = pa + size, .entry = pa};
     return images_place(im, blob, pa, size);

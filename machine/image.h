@@ -63,6 +63,8 @@ int images_place(struct images *im, const struct blob *blob, uint64_t pa, uint64
 
 /* True where the blob starts like an ELF file. */
 bool blob_is_elf(const struct blob *blob);
+/* Whether it is a compressed file, which is said to the log: nothing here unpacks one. */
+bool blob_is_compressed(const struct blob *blob, const struct log *log);
 
 /* Place the loadable segments of an ELF file by their physical addresses. -ENOEXEC where it is not
  * a sound RV64 executable. */

@@ -201,8 +201,12 @@ def missing_and_wrong_files_exit_with_1_and_name_the_file(b):
     expect(b.run("run", "--timeout", "5", "--disk", b.folder), 1, b.folder, "directory")
     big = b.write("big", b"x" * (3 << 20))
     expect(b.run("run", "--memory", "2M", "--bios", "none", "--kernel", big), 1, big, "2 MiB")
-    gz = b.write("zipped", b"\x1f\x8b" + bytes(100))
-    expect(b.run("run", "--kernel", gz), 1, gz, "compressed")
+    for i, magic in enumerate((b"\x1f\x8b\x08", b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd", b"BZh91AY&SY",
+                               b"\x04\x22\x4d\x18", b"MZ\0\0zimg")):
+        zipped = b.write(f"zipped{i}", magic + bytes(100))
+        expect(b.run("run", "--kernel", zipped, "--timeout", "5"), 1, zipped, "compressed")
+    result = b.run("run", "--guest", f"{zipped},name=g", "--timeout", "30")
+    expect(result, 1, zipped, "compressed")
     expect(b.run("run", "--initrd", b.write("initrd", b"x" * (70 << 20))), 1, "initrd", "RAM")
 
 
