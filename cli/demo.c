@@ -454,7 +454,7 @@ static int show(struct demo *d, struct isthmus *m)
     if (d->json) {
         json_t *object = results(d, m);
 
-        json_dumpf(object, stdout, JSON_INDENT(2));
+        json_dumpf(object, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
         putchar('\n');
         json_decref(object);
     } else {

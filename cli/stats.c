@@ -59,7 +59,8 @@ int stats_write(struct stats_file *s, struct isthmus *m, const char *stop, int e
 
     isthmus_counters(m, put_counter, root);
     errno = 0;
-    failed = json_dumpf(root, s->file, JSON_INDENT(2)) || fputc('\n', s->file) == EOF;
+    failed = json_dumpf(root, s->file, JSON_INDENT(2) | JSON_REAL_PRECISION(9)) ||
+             fputc('\n', s->file) == EOF;
     failed |= fclose(s->file) != 0;
     json_decref(root);
     if (failed)

@@ -295,7 +295,7 @@ struct isthmus_line {
     const char *text;
 };
 
-/* Disassemble the executable parts of a RISC-V ELF file, or all of a raw one from address 0.
+/* Disassemble the code of a RISC-V ELF file, or all of a raw one from address 0.
  * Messages go to stderr. Result: 0 or a negative errno. */
 int isthmus_disassemble_file(const char *path,
                              void (*line)(void *opaque, const struct isthmus_line *line),

@@ -84,8 +84,10 @@ static const char *symbol_at(const struct file_walk *w, uint64_t pc)
     return found ? found->name : NULL;
 }
 
-static void walk_code(const struct file_walk *w, uint64_t pc, const uint8_t *code, size_t n)
+static void walk_code(void *opaque, uint64_t pc, const void *bytes, uint64_t n)
 {
+    const struct file_walk *w = opaque;
+    const uint8_t *code = bytes;
     char text[TEXT_SIZE];
 
     while (n >= 2) {
@@ -113,10 +115,7 @@ static int walk_elf(struct file_walk *w, const struct blob *blob)
     elf_file_symbols(&elf, add_symbol, w);
     if (w->symbols_n)
         qsort(w->symbols, w->symbols_n, sizeof(*w->symbols), by_value);
-    for (unsigned i = 0; i < elf.segments_n; i++)
-        if (elf.segments[i].execute)
-            walk_code(w, elf.segments[i].va, blob->bytes + elf.segments[i].offset,
-                      elf.segments[i].filled);
+    elf_file_code(&elf, walk_code, w);
     elf_file_close(&elf);
     return 0;
 }

@@ -192,3 +192,30 @@ void elf_file_symbols(const struct elf_file *e,
 
     walk_symbols(e, visit, &v);
 }
+
+static bool is_code(const GElf_Shdr *sh, uint64_t file_size)
+{
+    return sh->sh_type == SHT_PROGBITS && sh->sh_flags & SHF_EXECINSTR &&
+           sh->sh_offset <= file_size && sh->sh_size <= file_size - sh->sh_offset;
+}
+
+void elf_file_code(const struct elf_file *e,
+                   void (*each)(void *opaque, uint64_t va, const void *code, uint64_t size),
+                   void *opaque)
+{
+    size_t size;
+    const char *bytes = elf_rawfile(e->elf, &size);
+    Elf_Scn *scn = NULL;
+    GElf_Shdr sh;
+    bool any = false;
+
+    while (bytes && (scn = elf_nextscn(e->elf, scn))) {
+        if (!gelf_getshdr(scn, &sh) || !is_code(&sh, size))
+            continue;
+        each(opaque, sh.sh_addr, bytes + sh.sh_offset, sh.sh_size);
+        any = true;
+    }
+    for (unsigned i = 0; bytes && !any && i < e->segments_n; i++)
+        if (e->segments[i].execute)
+            each(opaque, e->segments[i].va, bytes + e->segments[i].offset, e->segments[i].filled);
+}

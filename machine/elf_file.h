@@ -33,6 +33,12 @@ void elf_file_close(struct elf_file *e);
 /* The value of the symbol `name`. Result: false where there is none. */
 bool elf_file_symbol(const struct elf_file *e, const char *name, uint64_t *value);
 
+/* Call each(opaque, va, code, size) for every section of code; where there is none, for every
+ * segment that can be executed, which may hold headers and constants, too. */
+void elf_file_code(const struct elf_file *e,
+                   void (*each)(void *opaque, uint64_t va, const void *code, uint64_t size),
+                   void *opaque);
+
 /* Call each(opaque, name, value) for every named function or untyped label. */
 void elf_file_symbols(const struct elf_file *e,
                       void (*each)(void *opaque, const char *name, uint64_t value), void *opaque);

@@ -547,6 +547,18 @@ def words_and_files_are_disassembled(b):
     text = b.run("disasm", b.program(1)).stdout
     assert b"<_start>:" in text and b"<puts>:" in text and b"wfi" in text, text
     assert b"80000000:" in text
+    # Headers and constants are in a program's first segment, too, but are no code.
+    path = b.path("linked")
+    subprocess.run([*b.cc, "-march=rv64gc", "-mabi=lp64d", "-nostdlib", "-static", "-DCASE=1",
+                    "-Wl,-Ttext-segment=0x80000000", "-o", path, os.path.join(HERE, "board.S")],
+                   check=True, stderr=subprocess.DEVNULL)
+    lines = b.run("disasm", path).stdout.split(b"\n")
+    assert lines[1].endswith(b"<_start>:") and b"lui s0,0x10000" in lines[2], lines[:3]
+    with open(path, "rb") as f:
+        image = bytearray(f.read())
+    image[40:48], image[58:64] = bytes(8), bytes(6) # e_shoff; e_shentsize, e_shnum, e_shstrndx
+    text = b.run("disasm", b.write("bare", image)).stdout
+    assert text.startswith(b"80000000:") and b"lui s0,0x10000" in text, text[:200]
 
 
 def main():
