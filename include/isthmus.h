@@ -128,7 +128,8 @@ struct isthmus_config {
     const char *console;    /* "stdio", "file:PATH" or "none"; NULL: "none" */
     const char *virtio_console; /* the same for a virtio console, the guest's hvc0. Not both of them
                                  * are stdio; NULL: there is none */
-    const char *hypervisor; /* the reference hypervisor's image; NULL: the one installed. Used as
+    const char *hypervisor; /* the reference hypervisor's image; NULL: hypervisor.elf as it is
+                             * installed, or in the folder $ISTHMUS_DATADIR. Used as
                              * kernel where there are guests and kernel is NULL */
     const struct isthmus_guest *guests;
     const struct isthmus_window *windows;

@@ -17,6 +17,8 @@
 #include "machine/tree.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -166,15 +168,36 @@ static void write_reset_vector(struct machine *m)
     mem_copy_in(&m->mem, ROM_BASE, &v, sizeof(v));
 }
 
+/* The reference hypervisor as it is installed, or as $ISTHMUS_DATADIR says, in path; else NULL. */
+static const char *find_hypervisor(const struct machine *m, char *path, size_t size)
+{
+    const char *folders[] = {getenv("ISTHMUS_DATADIR"), ISTHMUS_DATADIR};
+
+    for (unsigned i = 0; i < ARRAY_SIZE(folders); i++) {
+        if (!folders[i])
+            continue;
+        snprintf(path, size, "%s/hypervisor.elf", folders[i]);
+        if (!access(path, R_OK))
+            return path;
+    }
+    log_error(&m->log, "hypervisor: hypervisor.elf is neither in %s nor in $ISTHMUS_DATADIR",
+              ISTHMUS_DATADIR);
+    return NULL;
+}
+
 int machine_load(struct machine *m, const struct isthmus_config *config)
 {
     const char *kernel = config->kernel;
+    char found[PATH_MAX];
     struct guest_list guests;
     struct image bios;
     int err;
 
-    if (!kernel && config->guests_n)
-        kernel = config->hypervisor;
+    if (!kernel && config->guests_n) {
+        kernel = config->hypervisor ? config->hypervisor : find_hypervisor(m, found, sizeof(found));
+        if (!kernel)
+            return -ENOENT;
+    }
     err = guests_init(&guests, m, config);
     if (!err)
         err = load_bios(m, config->bios, &bios);

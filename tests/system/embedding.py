@@ -58,6 +58,39 @@ def example(source, root, folder, static):
     return None if (status, out) == (0, PRINTED) else f'status {status}\n{out}{err}'
 
 
+GUESTS = """
+#include <isthmus.h>
+#include <stddef.h>
+int main(int argc, char **argv)
+{
+    const struct isthmus_guest guests[] = {{.image = argv[1], .name = "owner"},
+                                           {.image = argv[1], .name = "peer"}};
+    const struct isthmus_window window = {"owner", "peer", ISTHMUS_WINDOW_R | ISTHMUS_WINDOW_W, 1, 4096};
+    const struct isthmus_config config = {.abi = ISTHMUS_ABI, .guests = guests, .guests_n = 2,
+                                          .windows = &window, .windows_n = 1, .console = "stdio"};
+    struct isthmus *m = isthmus_new(&config, NULL);
+    int status = m && isthmus_run(m, NULL) == ISTHMUS_STOP_EXIT ? isthmus_exit_code(m) : 2;
+    isthmus_free(m);
+    return status;
+}
+"""
+
+
+def guests(root, folder):
+    """Guests and a window on the hypervisor that is installed. Result: None, or what went wrong."""
+    path, program = os.path.join(folder, 'guests.c'), os.path.join(folder, 'guests')
+    with open(path, 'w', encoding='utf-8') as f:
+        f.write(GUESTS)
+    status, _, err = run(['cc', '-Wall', '-Werror', '-o', program, path] + flags(root))
+    if status:
+        return err
+    data = find(root, 'hypervisor.elf')
+    status, out, err = run([program, os.path.join(data, 'example.elf')],
+                           env=dict(os.environ, LD_LIBRARY_PATH=find(root, 'libisthmus.a'),
+                                    ISTHMUS_DATADIR=data))
+    return None if status == 0 and '[owner] the peer wrote' in out else f'status {status}\n{out}{err}'
+
+
 def demo(root):
     status, out, err = run([os.path.join(root, 'usr/local/bin/isthmus'), 'demo'], cwd='/')
     return None if status == 0 and 'All as it should be.' in out else out + err
@@ -75,12 +108,13 @@ def main(source, build):
         cases = [('the tree installs', lambda: out + err if status else None),
                  ('the example, shared', lambda: example(source, root, folder, False)),
                  ('the example, static', lambda: example(source, root, folder, True)),
+                 ('guests on the installed hypervisor', lambda: guests(root, folder)),
                  ('the installed demo, from another directory', lambda: demo(root))]
         print(f'1..{len(cases)}')
         for number, (name, case) in enumerate(cases, 1):
             try:
                 wrong = case()
-            except (OSError, RuntimeError) as error:
+            except (OSError, RuntimeError, subprocess.SubprocessError) as error:
                 wrong = str(error)
             failed += wrong is not None
             if wrong is not None:
