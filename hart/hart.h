@@ -121,6 +121,8 @@ struct hart_sites {
     uint64_t seen[HART_SITES];   /* instructions retired when there were many before */
 };
 
+enum { HART_ASIDE = 17 };
+
 /* What a hart counts beside instructions (read by --stats). */
 struct hart_counters {
     uint64_t exceptions[64], interrupts[64]; /* taken, by code, to any level */
@@ -208,6 +210,8 @@ struct hart {
     int64_t left_aside;     /* translator: part of left, behind the slice that it is in */
     int64_t later;          /* translator: charged for blocks behind that of a slow way */
     struct block *split;    /* translator: accesses of this block's translation lie apart; NULL */
+    void *frame;            /* translator: stack pointer where no call is noted on the stack */
+    uint64_t aside[HART_ASIDE]; /* translator: what a translation puts aside for itself */
     uint64_t f[32];         /* single precision is NaN-boxed */
     uint32_t host_fp;       /* the thread's own FPU state while the hart runs */
 

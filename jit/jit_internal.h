@@ -9,8 +9,12 @@
  *   r15  hart.left
  *   rax, rcx, rdx  scratch, dead between guest instructions
  *   nine others    the guest registers that compilers use most (host_of); the rest stay in memory
- * rsp is aligned to 16; what a block puts aside for itself is at [rsp], of FRAME_SLOTS words. All
- * translated code shares the convention, so blocks are chained by plain jumps.
+ * All translated code shares the convention, so blocks are chained by plain jumps. rsp is aligned to 16.
+ *
+ * A guest's call is one of the host's: the return address is pushed, and behind it the host's own
+ * (jump.c). A guest's return to that address is the host's return. Nothing depends on it: what
+ * returns elsewhere looks the address up, and whoever leaves, or may have changed what addresses
+ * mean, goes back to hart.frame, where none is noted.
  *
  * A translation starts with the charge of its instructions, and leaves by one of the common exits
  * (thunks.c). r15 has a slice of the run only, the rest of which is in hart.left_aside: when a charge
@@ -34,7 +38,6 @@
 #define FREG(r) ((int32_t)(HART(f) + (int)(r)*8))
 
 enum { DBANK = R14, LEFT = R15 };
-enum { FRAME_SLOTS = 17 };
 
 enum { NOT_MAPPED = -1 };
 extern const int8_t jit_host_of[33];
@@ -52,6 +55,9 @@ struct thunks {
                            the translation's head */
     uint8_t *spent; /* the charge of a block failed, and was given back; rax: the block's native code,
                        ecx: its offset. Goes on there with more of the run, or leaves */
+    uint8_t *cold_rax;  /* leave to offset rax of the page, where no block is decoded */
+    uint8_t *unwind;    /* a return to rax, not from the call noted last */
+    uint8_t *unwound;   /* one from none */
     /* Called: jit_note_misses, or jit_make_path, (hart, rax, left); scratch registers are lost. */
     uint8_t *note, *warm;
 };
@@ -63,7 +69,7 @@ struct unlinked {
     uint32_t off;
     fixup jump;
 };
-enum { UNLINKED_BUCKETS = 4096, NO_CC = -1 };
+enum { UNLINKED_BUCKETS = 4096, NO_CC = -1, CALL = -2 };
 
 struct jit {
     struct translator seam;
@@ -100,7 +106,7 @@ struct access {
     bool store;   /* or, of a group, one of them is */
     bool compact; /* of a group: aligned so, it cannot lie in two pages */
     bool predicted; /* it has a site, which guesses the TLB entry */
-    int8_t group;   /* slot of the frame where its host address is put aside; NO_GROUP */
+    int8_t group;   /* slot of hart.aside where its host address is put aside; NO_GROUP */
     unsigned site;  /* of the hart's */
     int32_t low,
         high; /* offsets from the base: where the page is looked up, and of the last datum */
@@ -143,6 +149,7 @@ struct step {
     uint8_t later;       /* instructions charged for blocks behind this one */
     bool on;             /* the block's last, and the path goes on at another one's first */
     bool taken;          /* a branch that does so by being taken */
+    bool returned;       /* a call, and the path goes through the return from it */
 };
 enum { PATH_MAX = BLOCK_MAX };
 
@@ -178,7 +185,7 @@ struct way_out {
     fixup from;
     uint32_t off;
 };
-enum { WAYS_MAX = PATH_MAX + 1 };
+enum { WAYS_MAX = 2 * PATH_MAX + 1 };
 
 /* A branch out of the middle of a path. */
 struct aside {
@@ -218,7 +225,7 @@ struct trans {
     bool skipped[PATH_MAX];  /* one of these */
     bool low[PATH_MAX];      /* the upper half of the result may be anything */
 
-    struct access groups[FRAME_SLOTS];
+    struct access groups[HART_ASIDE];
     struct stub stubs[STUBS_MAX];
     struct aside asides[PATH_MAX];
     struct way_out ways[WAYS_MAX];
@@ -322,8 +329,11 @@ void fp_guard_flag(struct trans *t, struct stub *s, unsigned flag);
 void emit_goto(struct trans *t, int64_t off);
 /* rcx = what tlb_bank.exec[0] is for the page of the address in rax, in the current fetch bank */
 void jit_exec_entry(struct asm_ *a);
-/* Go on at the address in rax, even. */
-void jit_goto_rax(struct asm_ *a, const struct thunks *thunks);
+/* None is noted on the stack any more. */
+void jit_forget_calls(struct asm_ *a);
+/* Go on at the address in rax, even: by a jump of the host, or a call. */
+enum way { BY_JUMP, BY_CALL };
+void jit_goto_rax(struct asm_ *a, const struct thunks *thunks, enum way way);
 
 static inline const struct step *step_of(const struct trans *t)
 {

@@ -31,7 +31,13 @@ static void goto_by_table(struct trans *t, uint32_t off)
     exit_to(t, off, NATIVE_EXIT_COLD);
 }
 
-/* Jump (cc: NO_CC, always) to offset off of the page, where there is no translation yet: until
+/* Jump where cc holds; NO_CC: always, CALL: by a call. */
+static fixup jump_if(struct asm_ *a, int cc)
+{
+    return cc == NO_CC ? jmp(a) : cc == CALL ? call(a) : jcc(a, (enum cond)cc);
+}
+
+/* Jump (cc: as jump_if) to offset off of the page, where there is no translation yet: until
  * there is one, to where the page's table of blocks is looked at. Result: what has to be told where
  * that is. */
 static fixup jump_unlinked(struct trans *t, int cc, uint32_t off)
@@ -41,8 +47,8 @@ static fixup jump_unlinked(struct trans *t, int cc, uint32_t off)
     fixup f;
 
     /* Its distance is stored to while harts execute it. */
-    align(a, 4, cc == NO_CC ? 1 : 2);
-    f = cc == NO_CC ? jmp(a) : jcc(a, (enum cond)cc);
+    align(a, 4, cc >= 0 ? 2 : 1);
+    f = jump_if(a, cc);
     if (u) {
         *u = (struct unlinked){t->unlinked, t->head->page, off, f};
         t->unlinked = u;
@@ -50,7 +56,7 @@ static fixup jump_unlinked(struct trans *t, int cc, uint32_t off)
     return f;
 }
 
-/* Go, where cc holds (NO_CC: always), to offset off of the page. */
+/* Go (cc: as jump_if) to offset off of the page. */
 static void goto_in_page(struct trans *t, int cc, uint32_t off)
 {
     struct asm_ *a = &t->a;
@@ -63,7 +69,7 @@ static void goto_in_page(struct trans *t, int cc, uint32_t off)
         native = __atomic_load_n(&to->native, __ATOMIC_ACQUIRE);
 
     if (native)
-        patch(a, cc == NO_CC ? jmp(a) : jcc(a, (enum cond)cc), native);
+        patch(a, jump_if(a, cc), native);
     else
         t->ways[t->ways_n++] = (struct way_out){jump_unlinked(t, cc, off), off};
 }
@@ -84,10 +90,8 @@ void jit_exec_entry(struct asm_ *a)
     alu_rm(a, W, ALU_ADD, RCX, RBP, HART(xbank));
 }
 
-void jit_goto_rax(struct asm_ *a, const struct thunks *thunks)
+void jit_goto_rax(struct asm_ *a, const struct thunks *thunks, enum way way)
 {
-    fixup miss;
-
     jit_exec_entry(a);
     mov_rr(a, RDX, RAX);
     alu_ri(a, W, ALU_AND, RDX, -PAGE_SIZE);
@@ -98,11 +102,8 @@ void jit_goto_rax(struct asm_ *a, const struct thunks *thunks)
     alu_ri(a, 0, ALU_AND, RAX, PAGE_SIZE - 2);
     op_rx(a, W, 0x8b, RCX, RDX, RAX, 2, offsetof(struct code_page, blocks));
     op_rr(a, W, 0x85, RCX, RCX);
-    miss = jcc(a, CC_E);
-    op_rm(a, 0, 0xff, 4, RCX, offsetof(struct block, native));
-    patch_here(a, miss);
-    mov_rr(a, RCX, RAX);
-    patch(a, jmp(a), thunks->exit_offset[NATIVE_EXIT_COLD]);
+    patch(a, jcc(a, CC_E), thunks->cold_rax);
+    op_rm(a, 0, 0xff, way == BY_CALL ? 2 : 4, RCX, offsetof(struct block, native));
 }
 _Static_assert(sizeof(struct tlb_exec) == 16, "the index is the page number times 16");
 
@@ -111,16 +112,21 @@ static bool is_in_page(int64_t off)
     return off >= 0 && off < PAGE_SIZE;
 }
 
-void emit_goto(struct trans *t, int64_t off)
+static void goto_by(struct trans *t, int64_t off, enum way way)
 {
     t->done = true;
     if (is_in_page(off)) {
-        goto_in_page(t, NO_CC, (uint32_t)off);
+        goto_in_page(t, way == BY_CALL ? CALL : NO_CC, (uint32_t)off);
         return;
     }
     mov_rm(&t->a, RAX, RBP, HART(vpage));
     alu_ri(&t->a, W, ALU_ADD, RAX, (int32_t)off);
-    jit_goto_rax(&t->a, &t->jit->thunks);
+    jit_goto_rax(&t->a, &t->jit->thunks, way);
+}
+
+void emit_goto(struct trans *t, int64_t off)
+{
+    goto_by(t, off, BY_JUMP);
 }
 
 /* The path's last branch, where it is taken, goes on right here. One in the middle goes aside where
@@ -186,11 +192,50 @@ static void link(struct trans *t, unsigned rd)
     defined(t, rd, d);
 }
 
+enum { REG_RA = 1, REG_T0 = 5 }; /* the link registers of the calling convention */
+
+/* Offset in the page where execution goes on when the step, a call, has been returned from. */
+static uint32_t return_offset(const struct trans *t)
+{
+    return (uint32_t)page_offset(t) + step_of(t)->op->len;
+}
+
+/* The step calls, and it is worth to note where: link(t, in->rd) has left the return address in
+ * rcx. */
+static bool is_call(const struct trans *t, const struct insn *in)
+{
+    return (in->rd == REG_RA || in->rd == REG_T0) && return_offset(t) < PAGE_SIZE;
+}
+
+/* Behind a call of the host, which followed a push of the guest's return address: what a return of
+ * the host comes to. That address is in rax, too, and means the same as when it was pushed. */
+static void emit_landing(struct trans *t)
+{
+    uint32_t off = return_offset(t);
+
+    lea(&t->a, W, RAX, RAX, -(int32_t)off);
+    mov_mr(&t->a, RBP, HART(vpage), RAX);
+    alu_ri(&t->a, W, ALU_ADD, RSP, 8);
+    goto_in_page(t, NO_CC, off);
+}
+
 EMIT(jal)
 {
+    const struct step *step = step_of(t);
+    bool calls = is_call(t, in);
+
     link(t, in->rd);
-    if (!step_of(t)->on)
-        emit_goto(t, (int64_t)page_offset(t) + in->imm);
+    if (calls && !step->returned)
+        push(&t->a, RCX);
+    if (!step->on) {
+        goto_by(t, (int64_t)page_offset(t) + in->imm, calls ? BY_CALL : BY_JUMP);
+        if (calls)
+            emit_landing(t);
+    } else if (calls && !step->returned) {
+        fixup over = call(&t->a);
+        emit_landing(t);
+        patch_here(&t->a, over);
+    }
 }
 
 /* To the address in rax where it is in the page, as the targets of a switch are, by the page's
@@ -216,8 +261,6 @@ static void goto_rax_in_page(struct trans *t)
 /* By the calling convention: a link register says that it is a return. */
 static bool is_return(const struct insn *in)
 {
-    enum { REG_RA = 1, REG_T0 = 5 };
-
     return in->rd == 0 && (in->rs1 == REG_RA || in->rs1 == REG_T0);
 }
 
@@ -225,16 +268,28 @@ EMIT(jalr)
 {
     if (step_of(t)->on) /* a return, to where the path goes on */
         return;
+    t->done = true;
     load_reg(t, RAX, in->rs1);
     if (in->imm)
         alu_ri(&t->a, W, ALU_ADD, RAX, in->imm);
+    if (is_return(in)) {
+        alu_rm(&t->a, W, ALU_CMP, RAX, RSP, 8);
+        patch(&t->a, jcc(&t->a, CC_NE), t->jit->thunks.unwind);
+        ret(&t->a);
+        return;
+    }
     if (in->imm & 1 || in->rs1)
         alu_ri(&t->a, W, ALU_AND, RAX, -2);
     link(t, in->rd);
-    if (in->rd == 0 && !is_return(in))
+    if (is_call(t, in)) {
+        push(&t->a, RCX);
+        jit_goto_rax(&t->a, &t->jit->thunks, BY_CALL);
+        emit_landing(t);
+        return;
+    }
+    if (in->rd == 0)
         goto_rax_in_page(t);
-    jit_goto_rax(&t->a, &t->jit->thunks);
-    t->done = true;
+    jit_goto_rax(&t->a, &t->jit->thunks, BY_JUMP);
 }
 
 #define ROW(id) [INSN_##id] = emit_##id

@@ -39,6 +39,12 @@ static int32_t site_entry(const struct access *x)
     return HART(sites.entry) + (int32_t)(x->site * sizeof(uint32_t));
 }
 
+/* Where the host address of a group's base is put aside. */
+static int32_t group_aside(int group)
+{
+    return HART(aside) + group * (int32_t)sizeof(uint64_t);
+}
+
 /* Of the step in its block. */
 static unsigned index_of(const struct trans *t)
 {
@@ -98,7 +104,7 @@ static void put_group_aside(struct trans *t, const struct access *x)
     addend(t, x);
     base_plus(t, RAX, x->base, 0);
     alu_rr(&t->a, W, ALU_ADD, RAX, RCX);
-    mov_mr(&t->a, RSP, x->group * 8, RAX);
+    mov_mr(&t->a, RBP, group_aside(x->group), RAX);
 }
 
 static void emit_access_stub(struct trans *t, struct stub *s);
@@ -251,7 +257,7 @@ static struct place access_place(struct trans *t, struct stub *s, const struct i
 
     if (plan->member != NO_GROUP) {
         if (t->held != plan->member)
-            mov_rm(&t->a, RAX, RSP, plan->member * 8);
+            mov_rm(&t->a, RAX, RBP, group_aside(plan->member));
         /* A slow way that the datum's own tests lead to (FS) comes back with rax lost. */
         t->held = s->from_n ? NO_GROUP : plan->member;
         return (struct place){RAX, NO_INDEX, plan->offset};

@@ -18,6 +18,7 @@ enum { NOWHERE = -1 };
  * path left in them; NOWHERE: nothing. */
 struct links {
     int32_t to[32];
+    uint8_t call[32]; /* the step that is the call */
 };
 
 static void append(struct trans *t, struct block *b, struct links *links)
@@ -27,8 +28,10 @@ static void append(struct trans *t, struct block *b, struct links *links)
 
         isa_decode(t->jit->isa, b->ops[i].raw, in);
         links->to[in->rd] = NOWHERE; /* also where rd is of another register file */
-        if (in->rd && (in->base == INSN_jal || in->base == INSN_jalr))
+        if (in->rd && (in->base == INSN_jal || in->base == INSN_jalr)) {
             links->to[in->rd] = b->off + b->ops[b->n].off;
+            links->call[in->rd] = (uint8_t)t->n;
+        }
         t->plan[t->n] = (struct plan){.member = NO_GROUP, .leads = NO_GROUP};
         t->fusions[t->n] = (struct fusion){.kind = FUSED_NOTHING};
         t->dead[t->n] = t->skipped[t->n] = t->low[t->n] = false;
@@ -107,7 +110,11 @@ void jit_plan_path(struct trans *t)
         links.to[r] = NOWHERE;
     append(t, b, &links);
     while ((b = next_block(t, way_on(t, b, &links)))) {
+        const struct insn *in = &t->in[t->n - 1];
+
         t->steps[t->n - 1].on = true;
+        if (in->base == INSN_jalr)
+            t->steps[links.call[in->rs1]].returned = true;
         append(t, b, &links);
     }
     t->steps[t->n - 1].taken = false;

@@ -114,7 +114,7 @@ static void close_group(struct planner *p, unsigned root, unsigned end)
     struct trans *t = p->t;
     int8_t slot = (int8_t)p->groups;
 
-    if (g->leader != NO_GROUP && p->groups < FRAME_SLOTS) {
+    if (g->leader != NO_GROUP && p->groups < HART_ASIDE) {
         struct access *to = &t->groups[slot];
 
         *to = g->access;

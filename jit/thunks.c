@@ -11,8 +11,14 @@ const int8_t jit_host_of[33] = {
     NOT_MAPPED, NOT_MAPPED, NOT_MAPPED, NOT_MAPPED, NOT_MAPPED};
 
 static const uint8_t callee_saved[] = {RBP, RBX, R12, R13, R14, R15};
-enum { FRAME = FRAME_SLOTS * 8 }; /* with six pushes and the return address: aligned to 16 */
-_Static_assert(FRAME % 16 == 8, "the stack is aligned");
+/* A call that is noted on the stack: the host's return address, and the guest's. */
+enum { CALL_RETURN = 8, CALL_BYTES = 16 };
+/* At hart.frame: as a call noted, to a guest's address that is anything, so that the host's return
+ * looks it up; and what aligns six pushes and enter's return address to 16. */
+enum { FRAME = CALL_BYTES + 8 };
+/* So much of the stack may calls take before they are forgotten. It is looked at after each slice,
+ * in which there may be one an instruction. */
+enum { CALLS_BYTES = 16 * 1024 };
 
 static void load_mapped(struct asm_ *a)
 {
@@ -54,22 +60,26 @@ static void save_left(struct asm_ *a)
     mov_mi(a, RBP, HART(left_aside), 0);
 }
 
-static void ret(struct asm_ *a)
-{
-    put8(a, 0xc3);
-}
-
 /* const struct op *enter(struct hart *h, void *native) */
-static void make_enter(struct asm_ *a)
+static void make_enter(struct asm_ *a, struct thunks *th)
 {
+    th->enter = (const struct op *(*)(struct hart *, void *))(uintptr_t)asm_here(a);
     for (unsigned i = 0; i < sizeof(callee_saved); i++)
         push(a, callee_saved[i]);
     alu_ri(a, W, ALU_SUB, RSP, FRAME);
+    lea_exec(a, RAX, th->unwound);
+    mov_mr(a, RSP, 0, RAX);
     lea(a, W, RBP, RDI, offsetof(struct hart, x[16]));
+    mov_mr(a, RBP, HART(frame), RSP);
     mov_rr(a, RAX, RSI);
     load_left(a);
     load_mapped(a);
     op_rr(a, 0, 0xff, 4, RAX); /* jmp rax */
+}
+
+void jit_forget_calls(struct asm_ *a)
+{
+    mov_rm(a, RSP, RBP, HART(frame));
 }
 
 /* Back to C; everything is in memory. with_op: the result is in rax. */
@@ -79,6 +89,7 @@ static uint8_t *make_leave(struct asm_ *a, uint8_t **with_op)
 
     mov_ri(a, RAX, 0);
     *with_op = asm_here(a);
+    jit_forget_calls(a);
     alu_ri(a, W, ALU_ADD, RSP, FRAME);
     for (unsigned i = sizeof(callee_saved); i-- > 0;)
         pop(a, callee_saved[i]);
@@ -119,12 +130,36 @@ static void make_exits(struct asm_ *a, struct thunks *th, const uint8_t *leave)
     th->cold = asm_here(a);
     op_rm(a, 0, 0x0fb7, RCX, RCX, offsetof(struct block, off)); /* movzx ecx, word */
     patch(a, jmp(a), th->exit_offset[NATIVE_EXIT_COLD]);
+    th->cold_rax = asm_here(a);
+    mov_rr(a, RCX, RAX);
+    patch(a, jmp(a), th->exit_offset[NATIVE_EXIT_COLD]);
+}
+
+/* A return to rax. It may be from the call before the last, whose own return was another way. */
+static void make_unwind(struct asm_ *a, struct thunks *th)
+{
+    fixup none[2];
+
+    th->unwind = asm_here(a);
+    lea(a, W, RDX, RSP, CALL_BYTES);
+    alu_rm(a, W, ALU_CMP, RDX, RBP, HART(frame));
+    none[0] = jcc(a, CC_AE);
+    alu_rm(a, W, ALU_CMP, RAX, RDX, CALL_RETURN);
+    none[1] = jcc(a, CC_NE);
+    mov_rr(a, RSP, RDX);
+    ret(a);
+    th->unwound = asm_here(a);
+    jit_forget_calls(a);
+    patch_here(a, none[0]);
+    patch_here(a, none[1]);
+    alu_ri(a, W, ALU_AND, RAX, -2);
+    jit_goto_rax(a, th, BY_JUMP);
 }
 
 /* Take the next slice, if there is no event and anything of the run is left. */
 static void make_spent(struct asm_ *a, struct thunks *th)
 {
-    fixup whole;
+    fixup whole, deep;
 
     th->spent = asm_here(a);
     alu_mi(a, 0, ALU_CMP, RBP, HART(wait_event), 0);
@@ -138,6 +173,12 @@ static void make_spent(struct asm_ *a, struct thunks *th)
     patch_here(a, whole);
     alu_mr(a, W, ALU_SUB, RBP, HART(left_aside), RDX);
     alu_rr(a, W, ALU_ADD, LEFT, RDX);
+    mov_rm(a, RDX, RBP, HART(frame));
+    alu_rr(a, W, ALU_SUB, RDX, RSP);
+    alu_ri(a, W, ALU_CMP, RDX, CALLS_BYTES);
+    deep = jcc(a, CC_BE);
+    jit_forget_calls(a);
+    patch_here(a, deep);
     op_rr(a, 0, 0xff, 4, RAX); /* jmp rax */
 }
 
@@ -156,8 +197,9 @@ static void make_go_on(struct asm_ *a, const struct thunks *th, const uint8_t *l
     not [2] = jcc(a, CC_LE);
     load_left(a);
     load_mapped(a);
+    jit_forget_calls(a);
     mov_rm(a, RAX, RBP, HART(pc));
-    jit_goto_rax(a, th);
+    jit_goto_rax(a, th, BY_JUMP);
     for (unsigned i = 0; i < ARRAY_SIZE(not ); i++)
         patch_here(a, not [i]);
     count_exit(a, NATIVE_EXIT_TRAP);
@@ -195,12 +237,10 @@ static void make_fallback(struct asm_ *a, struct thunks *th, const uint8_t *leav
     ret(a);
     patch_here(a, event);
     pop(a, RCX);
-    alu_ri(a, W, ALU_ADD, RSP, 8);
     mov_rm(a, RAX, RCX, offsetof(struct op, link));
     count_exit(a, NATIVE_EXIT_EVENT);
     patch(a, jmp(a), leave_with_op);
     patch_here(a, trapped);
-    alu_ri(a, W, ALU_ADD, RSP, 16);
     make_go_on(a, th, leave);
 }
 
@@ -239,10 +279,10 @@ void jit_make_thunks(struct jit *jit, struct asm_ *a)
 {
     uint8_t *leave, *leave_with_op;
 
-    jit->thunks.enter = (const struct op *(*)(struct hart *, void *))(uintptr_t)asm_here(a);
-    make_enter(a);
     leave = make_leave(a, &leave_with_op);
     make_exits(a, &jit->thunks, leave);
+    make_unwind(a, &jit->thunks);
+    make_enter(a, &jit->thunks);
     make_spent(a, &jit->thunks);
     make_fallback(a, &jit->thunks, leave, leave_with_op);
     make_interpret(a, &jit->thunks, leave_with_op);

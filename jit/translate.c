@@ -2,6 +2,7 @@
 /* Translation of a block: its frame (charge, body, slow ways) and the buffer that it goes to. */
 #include "jit/jit_internal.h"
 
+#include "hart/csr.h"
 #include "hart/exec/exec.h"
 
 #ifdef __x86_64__
@@ -172,6 +173,24 @@ void emit_pure(struct trans *t)
     note_result(t);
 }
 
+/* An instruction that hart_run looks behind, because it may let an interrupt through, after which
+ * addresses mean the same code as before. */
+static bool keeps_addresses(const struct insn *in)
+{
+    switch (in->base) {
+    case INSN_csrrw:
+    case INSN_csrrs:
+    case INSN_csrrc:
+    case INSN_csrrwi:
+    case INSN_csrrsi:
+    case INSN_csrrci:
+        return in->imm == CSR_sstatus || in->imm == CSR_sie || in->imm == CSR_sip ||
+               in->imm == CSR_stimecmp;
+    default:
+        return false;
+    }
+}
+
 static void write_body(struct trans *t)
 {
     for (t->at = 0; t->at < t->n; t->at++) {
@@ -192,9 +211,11 @@ static void write_body(struct trans *t)
             t->fp_known = 0;
         if (!emit && code_looks(in)) {
             /* The context may have changed: what follows is looked up in the one that is now. */
+            if (!keeps_addresses(in))
+                jit_forget_calls(&t->a);
             mov_rm(&t->a, RAX, RBP, HART(vpage));
             alu_ri(&t->a, W, ALU_ADD, RAX, page_offset(t) + in->len);
-            jit_goto_rax(&t->a, &t->jit->thunks);
+            jit_goto_rax(&t->a, &t->jit->thunks, BY_JUMP);
             t->done = true;
         }
     }

@@ -339,6 +339,11 @@ static inline fixup call(struct asm_ *a)
     return distance_before(a);
 }
 
+static inline void ret(struct asm_ *a)
+{
+    put8(a, 0xc3);
+}
+
 /* Make the jump at f, which may be in another part of the buffer than a writes to, go to target, an
  * address where code is executed. */
 static inline void patch(const struct asm_ *a, fixup f, const uint8_t *target)
