@@ -149,7 +149,7 @@ struct step {
     uint8_t later;       /* instructions charged for blocks behind this one */
     bool on;             /* the block's last, and the path goes on at another one's first */
     bool taken;          /* a branch that does so by being taken */
-    bool returned;       /* a call, and the path goes through the return from it */
+    uint8_t returned;    /* of a call: the step that is the return from it, where that is on the path, */
 };
 enum { PATH_MAX = BLOCK_MAX };
 
@@ -185,11 +185,12 @@ struct way_out {
     fixup from;
     uint32_t off;
 };
-enum { WAYS_MAX = 2 * PATH_MAX + 1 };
+enum { WAYS_MAX = 4 * PATH_MAX };
 
 /* A branch out of the middle of a path. */
 struct aside {
     fixup from;
+    unsigned at;       /* the step */
     int32_t give_back; /* instructions charged and not executed */
     uint32_t pending;  /* as t->pending */
     int64_t to;        /* offset from the page's start */

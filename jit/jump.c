@@ -144,6 +144,7 @@ static void branch(struct trans *t, const struct insn *in, enum cond cc)
     emit_compare(t, in->rs1, in->rs2);
     if (t->at + 1 < t->n) {
         t->asides[t->asides_n++] = (struct aside){.from = jcc(&t->a, step->taken ? cc ^ 1 : cc),
+                                                  .at = t->at,
                                                   .pending = t->pending,
                                                   .give_back = step->op->rest - 1 + step->later,
                                                   .to = step->taken ? behind : to};
@@ -154,17 +155,6 @@ static void branch(struct trans *t, const struct insn *in, enum cond cc)
         emit_goto(t, to);
         patch_here(&t->a, over);
         t->done = false;
-    }
-}
-
-void emit_asides(struct trans *t)
-{
-    for (unsigned i = 0; i < t->asides_n; i++) {
-        const struct aside *s = &t->asides[i];
-        patch_here(&t->a, s->from);
-        emit_extensions(t, s->pending);
-        alu_ri(&t->a, W, ALU_ADD, LEFT, s->give_back);
-        emit_goto(t, s->to);
     }
 }
 
@@ -219,22 +209,58 @@ static void emit_landing(struct trans *t)
     goto_in_page(t, NO_CC, off);
 }
 
+/* A call on the path, the step, which there is no return from on it: rcx has the return address. */
+static void note_call(struct trans *t)
+{
+    fixup over;
+
+    push(&t->a, RCX);
+    over = call(&t->a);
+    emit_landing(t);
+    patch_here(&t->a, over);
+}
+
+/* Leaving the path behind step at: the returns of the calls that it is in are not on the path. Each
+ * aside has a way on, too, so that no more than WAYS_MAX are needed. */
+static void note_open_calls(struct trans *t, unsigned at)
+{
+    enum { WAYS_MANY = WAYS_MAX - 2 * PATH_MAX };
+
+    for (t->at = 0; t->at < at; t->at++) {
+        if (step_of(t)->returned <= at || !is_call(t, &t->in[t->at]) || t->ways_n >= WAYS_MANY)
+            continue;
+        mov_rm(&t->a, RCX, RBP, HART(vpage));
+        alu_ri(&t->a, W, ALU_ADD, RCX, (int32_t)return_offset(t));
+        note_call(t);
+    }
+}
+
+void emit_asides(struct trans *t)
+{
+    for (unsigned i = 0; i < t->asides_n; i++) {
+        const struct aside *s = &t->asides[i];
+        patch_here(&t->a, s->from);
+        emit_extensions(t, s->pending);
+        alu_ri(&t->a, W, ALU_ADD, LEFT, s->give_back);
+        note_open_calls(t, s->at);
+        emit_goto(t, s->to);
+    }
+}
+
 EMIT(jal)
 {
     const struct step *step = step_of(t);
     bool calls = is_call(t, in);
 
     link(t, in->rd);
-    if (calls && !step->returned)
-        push(&t->a, RCX);
     if (!step->on) {
+        if (calls)
+            push(&t->a, RCX);
         goto_by(t, (int64_t)page_offset(t) + in->imm, calls ? BY_CALL : BY_JUMP);
         if (calls)
             emit_landing(t);
     } else if (calls && !step->returned) {
-        fixup over = call(&t->a);
-        emit_landing(t);
-        patch_here(&t->a, over);
+        note_call(t);
     }
 }
 

@@ -114,7 +114,7 @@ void jit_plan_path(struct trans *t)
 
         t->steps[t->n - 1].on = true;
         if (in->base == INSN_jalr)
-            t->steps[links.call[in->rs1]].returned = true;
+            t->steps[links.call[in->rs1]].returned = (uint8_t)(t->n - 1);
         append(t, b, &links);
     }
     t->steps[t->n - 1].taken = false;
