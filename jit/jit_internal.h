@@ -56,11 +56,26 @@ struct thunks {
     uint8_t *spent; /* the charge of a block failed, and was given back; rax: the block's native code,
                        ecx: its offset. Goes on there with more of the run, or leaves */
     uint8_t *cold_rax;  /* leave to offset rax of the page, where no block is decoded */
+    uint8_t *look;      /* called: rcx = the block at the address in rax, even, or leaves; vpage is its
+                           page's; other scratch registers are lost */
+    uint8_t *far;       /* called: rax = vpage += rax, rcx = the page there, or NULL */
+    uint8_t *far_away;  /* go on at offset rdx->off of the page at rax; rdx: struct far_jump, which may
+                           be linked now */
     uint8_t *unwind;    /* a return to rax, not from the call noted last */
     uint8_t *unwound;   /* one from none */
     /* Called: jit_note_misses, or jit_make_path, (hart, rax, left); scratch registers are lost. */
     uint8_t *note, *warm;
 };
+
+/* A jump to another page, to one place of its code; beside the code. Harts look whether they have
+ * that page there. Linked when it is first taken to a translation. */
+struct far_jump {
+    uint64_t off;
+    fixup page; /* where it has the page that it was linked to, a constant; NULL at first */
+    fixup jump; /* where it goes if that is the page */
+    uint32_t tries; /* to link it, left */
+};
+enum { FAR_TRIES = 64 };
 
 /* A jump to a place of a page that has no translation yet; beside the code. */
 struct unlinked {
@@ -187,6 +202,15 @@ struct way_out {
 };
 enum { WAYS_MAX = 4 * PATH_MAX };
 
+/* A jump to another page: what it does where it does not find the page, or is not linked, is written
+ * apart. */
+struct far_way {
+    struct far_jump *far;
+    fixup away;       /* not the page */
+    uint8_t *landing; /* it is a call, and this is behind it; NULL */
+};
+enum { FAR_WAYS_MAX = PATH_MAX + 1 };
+
 /* A branch out of the middle of a path. */
 struct aside {
     fixup from;
@@ -208,7 +232,7 @@ struct trans {
     size_t data;    /* as jit.data */
     unsigned n;     /* steps */
     unsigned at;    /* the step that is being written */
-    unsigned stubs_n, asides_n, ways_n;
+    unsigned stubs_n, asides_n, ways_n, far_ways_n;
     int held;                  /* the group whose host address is in rax; NO_GROUP */
     unsigned fp_known;         /* FP_ON, ...: tested earlier on the path */
     uint32_t pending;          /* registers whose upper half may be anything now (extend.c) */
@@ -230,6 +254,7 @@ struct trans {
     struct stub stubs[STUBS_MAX];
     struct aside asides[PATH_MAX];
     struct way_out ways[WAYS_MAX];
+    struct far_way far_ways[FAR_WAYS_MAX];
 };
 
 enum { FP_ON = 1, FP_DIRTY = 2, FP_NEAREST = 4 };
@@ -277,6 +302,8 @@ void emit_pure(struct trans *t);
  * translated code. */
 void jit_note_misses(struct hart *h, const struct site_note *note, int64_t left);
 void jit_make_path(struct hart *h, struct block *b, int64_t left);
+/* The jump is taken, to h->pc: link it if there is a translation. */
+void jit_link_far(struct hart *h, struct far_jump *far, int64_t left);
 
 /* A site of the harts: given away in turn. */
 static inline unsigned jit_site(struct jit *jit)
@@ -314,6 +341,7 @@ void emit_interpret(struct trans *t, const struct block *head);
 void emit_asides(struct trans *t);
 /* The rare part of jumps to what had no translation. */
 void emit_ways_out(struct trans *t);
+void emit_far_ways(struct trans *t);
 /* Room for a constant of size bytes beside the code, for lea_data; NULL: the buffer is full. */
 void *data_alloc(struct trans *t, size_t size);
 /* reg = address of the constant, where it is executed */
@@ -334,7 +362,11 @@ void jit_exec_entry(struct asm_ *a);
 void jit_forget_calls(struct asm_ *a);
 /* Go on at the address in rax, even: by a jump of the host, or a call. */
 enum way { BY_JUMP, BY_CALL };
-void jit_goto_rax(struct asm_ *a, const struct thunks *thunks, enum way way);
+void emit_goto_rax(struct trans *t, enum way way);
+/* For thunks: rcx = the block there, or leave; as thunks.look. */
+void jit_look(struct asm_ *a, const struct thunks *thunks);
+/* jmp, or call, [rcx + native] */
+void jit_goto_block(struct asm_ *a, enum way way);
 
 static inline const struct step *step_of(const struct trans *t)
 {

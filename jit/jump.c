@@ -90,7 +90,7 @@ void jit_exec_entry(struct asm_ *a)
     alu_rm(a, W, ALU_ADD, RCX, RBP, HART(xbank));
 }
 
-void jit_goto_rax(struct asm_ *a, const struct thunks *thunks, enum way way)
+void jit_look(struct asm_ *a, const struct thunks *thunks)
 {
     jit_exec_entry(a);
     mov_rr(a, RDX, RAX);
@@ -103,9 +103,63 @@ void jit_goto_rax(struct asm_ *a, const struct thunks *thunks, enum way way)
     op_rx(a, W, 0x8b, RCX, RDX, RAX, 2, offsetof(struct code_page, blocks));
     op_rr(a, W, 0x85, RCX, RCX);
     patch(a, jcc(a, CC_E), thunks->cold_rax);
-    op_rm(a, 0, 0xff, way == BY_CALL ? 2 : 4, RCX, offsetof(struct block, native));
 }
 _Static_assert(sizeof(struct tlb_exec) == 16, "the index is the page number times 16");
+
+void jit_goto_block(struct asm_ *a, enum way way)
+{
+    op_rm(a, 0, 0xff, way == BY_CALL ? 2 : 4, RCX, offsetof(struct block, native));
+}
+
+void emit_goto_rax(struct trans *t, enum way way)
+{
+    patch(&t->a, call(&t->a), t->jit->thunks.look);
+    jit_goto_block(&t->a, way);
+}
+
+/* To offset off from the page's start, in another page. */
+static void goto_far(struct trans *t, int64_t off, enum way way)
+{
+    struct asm_ *a = &t->a;
+    struct far_jump *far = data_alloc(t, sizeof(*far));
+    struct far_way *w = &t->far_ways[t->far_ways_n++];
+
+    op_rr(a, W, 0xc7, 0, RAX); /* mov rax, the pages' distance */
+    put32(a, (uint32_t)(off & -PAGE_SIZE));
+    patch(a, call(a), t->jit->thunks.far);
+    /* The page and the distance are stored to while harts execute this. */
+    align(a, 8, 2);
+    movabs(a, RDX, 0);
+    if (far)
+        *far = (struct far_jump){.off = off & (PAGE_SIZE - 1), .page = a->at - 8, .tries = FAR_TRIES};
+    alu_rr(a, W, ALU_CMP, RDX, RCX);
+    *w = (struct far_way){.far = far, .away = jcc(a, CC_NE)};
+    align(a, 4, 1);
+    if (far)
+        far->jump = jump_if(a, way == BY_CALL ? CALL : NO_CC);
+    w->landing = way == BY_CALL ? asm_here(a) : NULL;
+}
+
+void emit_far_ways(struct trans *t)
+{
+    struct asm_ *a = &t->a;
+
+    for (unsigned i = 0; i < t->far_ways_n; i++) {
+        const struct far_way *w = &t->far_ways[i];
+
+        if (asm_full(a))
+            return;
+        patch_here(a, w->away);
+        if (w->landing) {
+            fixup away = call(a);
+            patch(a, jmp(a), w->landing);
+            patch_here(a, away);
+        }
+        patch_here(a, w->far->jump);
+        lea_data(t, RDX, w->far);
+        patch(a, jmp(a), t->jit->thunks.far_away);
+    }
+}
 
 static bool is_in_page(int64_t off)
 {
@@ -119,9 +173,7 @@ static void goto_by(struct trans *t, int64_t off, enum way way)
         goto_in_page(t, way == BY_CALL ? CALL : NO_CC, (uint32_t)off);
         return;
     }
-    mov_rm(&t->a, RAX, RBP, HART(vpage));
-    alu_ri(&t->a, W, ALU_ADD, RAX, (int32_t)off);
-    jit_goto_rax(&t->a, &t->jit->thunks, way);
+    goto_far(t, off, way);
 }
 
 void emit_goto(struct trans *t, int64_t off)
@@ -309,13 +361,13 @@ EMIT(jalr)
     link(t, in->rd);
     if (is_call(t, in)) {
         push(&t->a, RCX);
-        jit_goto_rax(&t->a, &t->jit->thunks, BY_CALL);
+        emit_goto_rax(t, BY_CALL);
         emit_landing(t);
         return;
     }
     if (in->rd == 0)
         goto_rax_in_page(t);
-    jit_goto_rax(&t->a, &t->jit->thunks, BY_JUMP);
+    emit_goto_rax(t, BY_JUMP);
 }
 
 #define ROW(id) [INSN_##id] = emit_##id

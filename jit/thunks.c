@@ -135,6 +135,51 @@ static void make_exits(struct asm_ *a, struct thunks *th, const uint8_t *leave)
     patch(a, jmp(a), th->exit_offset[NATIVE_EXIT_COLD]);
 }
 
+static void make_look(struct asm_ *a, struct thunks *th)
+{
+    th->look = asm_here(a);
+    jit_look(a, th);
+    ret(a);
+}
+
+static void make_far(struct asm_ *a, struct thunks *th)
+{
+    fixup none;
+
+    th->far = asm_here(a);
+    alu_rm(a, W, ALU_ADD, RAX, RBP, HART(vpage));
+    mov_mr(a, RBP, HART(vpage), RAX);
+    jit_exec_entry(a);
+    alu_rm(a, W, ALU_CMP, RAX, RCX, offsetof(struct tlb_bank, exec[0].tag));
+    none = jcc(a, CC_NE);
+    mov_rm(a, RCX, RCX, offsetof(struct tlb_bank, exec[0].page));
+    ret(a);
+    patch_here(a, none);
+    mov_ri(a, RCX, 0);
+    ret(a);
+}
+
+/* link: calls jit_link_far. */
+static void make_far_away(struct asm_ *a, struct thunks *th, const uint8_t *link)
+{
+    fixup linked;
+
+    th->far_away = asm_here(a);
+    alu_rm(a, W, ALU_OR, RAX, RDX, offsetof(struct far_jump, off));
+    alu_mi(a, 0, ALU_CMP, RDX, offsetof(struct far_jump, tries), 0);
+    linked = jcc(a, CC_E);
+    mov_mr(a, RBP, HART(pc), RAX);
+    push(a, RAX);
+    push(a, RAX); /* the stack stays aligned */
+    mov_rr(a, RAX, RDX);
+    patch(a, call(a), link);
+    pop(a, RAX);
+    pop(a, RAX);
+    patch_here(a, linked);
+    jit_look(a, th);
+    jit_goto_block(a, BY_JUMP);
+}
+
 /* A return to rax. It may be from the call before the last, whose own return was another way. */
 static void make_unwind(struct asm_ *a, struct thunks *th)
 {
@@ -153,7 +198,8 @@ static void make_unwind(struct asm_ *a, struct thunks *th)
     patch_here(a, none[0]);
     patch_here(a, none[1]);
     alu_ri(a, W, ALU_AND, RAX, -2);
-    jit_goto_rax(a, th, BY_JUMP);
+    jit_look(a, th);
+    jit_goto_block(a, BY_JUMP);
 }
 
 /* Take the next slice, if there is no event and anything of the run is left. */
@@ -199,7 +245,8 @@ static void make_go_on(struct asm_ *a, const struct thunks *th, const uint8_t *l
     load_mapped(a);
     jit_forget_calls(a);
     mov_rm(a, RAX, RBP, HART(pc));
-    jit_goto_rax(a, th, BY_JUMP);
+    jit_look(a, th);
+    jit_goto_block(a, BY_JUMP);
     for (unsigned i = 0; i < ARRAY_SIZE(not ); i++)
         patch_here(a, not [i]);
     count_exit(a, NATIVE_EXIT_TRAP);
@@ -281,6 +328,8 @@ void jit_make_thunks(struct jit *jit, struct asm_ *a)
 
     leave = make_leave(a, &leave_with_op);
     make_exits(a, &jit->thunks, leave);
+    make_look(a, &jit->thunks);
+    make_far(a, &jit->thunks);
     make_unwind(a, &jit->thunks);
     make_enter(a, &jit->thunks);
     make_spent(a, &jit->thunks);
@@ -288,4 +337,5 @@ void jit_make_thunks(struct jit *jit, struct asm_ *a)
     make_interpret(a, &jit->thunks, leave_with_op);
     jit->thunks.note = make_call(a, (uintptr_t)jit_note_misses);
     jit->thunks.warm = make_call(a, (uintptr_t)jit_make_path);
+    make_far_away(a, &jit->thunks, make_call(a, (uintptr_t)jit_link_far));
 }

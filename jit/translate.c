@@ -215,7 +215,7 @@ static void write_body(struct trans *t)
                 jit_forget_calls(&t->a);
             mov_rm(&t->a, RAX, RBP, HART(vpage));
             alu_ri(&t->a, W, ALU_ADD, RAX, page_offset(t) + in->len);
-            jit_goto_rax(&t->a, &t->jit->thunks, BY_JUMP);
+            emit_goto_rax(t, BY_JUMP);
             t->done = true;
         }
     }
@@ -320,6 +320,7 @@ static void write_path(struct trans *t, bool path)
     }
     write_stubs(t);
     emit_ways_out(t);
+    emit_far_ways(t);
     turn(t);
 }
 
@@ -477,6 +478,27 @@ void jit_make_path(struct hart *h, struct block *b, int64_t left)
     pthread_mutex_lock(&jit->lock);
     if (!b->path)
         replace(jit, b, true);
+    pthread_mutex_unlock(&jit->lock);
+}
+
+void jit_link_far(struct hart *h, struct far_jump *far, int64_t left)
+{
+    struct jit *jit = code_translator(h->code)->opaque;
+    const struct code_page *page = tlb_exec(h->xbank, h->pc);
+    const struct block *b =
+        page ? __atomic_load_n(&page->blocks[h->pc % PAGE_SIZE / 2], __ATOMIC_ACQUIRE) : NULL;
+    const uint8_t *native = b ? __atomic_load_n(&b->native, __ATOMIC_ACQUIRE) : jit->thunks.cold;
+
+    far = (struct far_jump *)((uint8_t *)far - jit->exec + jit->write);
+    pthread_mutex_lock(&jit->lock);
+    if (far->tries)
+        far->tries--;
+    if (far->tries && native != jit->thunks.cold) {
+        /* Who sees the page, and not where to go, goes the slow way. */
+        link_jump(jit, far->jump, native);
+        __atomic_store_n((uint64_t *)far->page, (uint64_t)(uintptr_t)page, __ATOMIC_RELEASE);
+        far->tries = 0;
+    }
     pthread_mutex_unlock(&jit->lock);
 }
 

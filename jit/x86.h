@@ -205,6 +205,14 @@ static inline void pop(struct asm_ *a, unsigned r)
     put8(a, 0x58 | (r & 7));
 }
 
+/* In the longest form: 10 bytes, v the last 8. */
+static inline void movabs(struct asm_ *a, unsigned dst, uint64_t v)
+{
+    put_rex(a, W, 0, 0, dst);
+    put8(a, 0xb8 | (dst & 7));
+    put64(a, v);
+}
+
 /* The shortest form that gives all 64 bits; changes flags where v is 0. */
 static inline void mov_ri(struct asm_ *a, unsigned dst, uint64_t v)
 {
@@ -218,9 +226,7 @@ static inline void mov_ri(struct asm_ *a, unsigned dst, uint64_t v)
         op_rr(a, W, 0xc7, 0, dst);
         put32(a, (uint32_t)v);
     } else {
-        put_rex(a, W, 0, 0, dst);
-        put8(a, 0xb8 | (dst & 7));
-        put64(a, v);
+        movabs(a, dst, v);
     }
 }
 
