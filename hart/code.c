@@ -115,6 +115,7 @@ static void make_cold(struct code_cache *c, struct block *b)
     b->native = c->translator->cold;
     b->body = NULL;
     b->path = false;
+    b->seen = 0;
     if (b->first == exec_break)
         return;
     b->heat = 0;

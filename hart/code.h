@@ -34,6 +34,7 @@ struct block {
     uint8_t heat;  /* atomic: how often it was entered, up to translator.hot */
     uint8_t n;     /* instructions; a pseudo-op stands behind the last */
     bool path;     /* the translator's: native goes on with blocks that follow */
+    uint8_t seen;  /* atomic, the translator's: how often its own translation was at a slice's end */
     /* Atomic, the translator's: by op, what runs have shown (jit/memory.c). */
     uint64_t scattered;   /* its page is hardly ever that of the time before */
     uint64_t apart;       /* the accesses that it leads lie in two pages, or in a device */

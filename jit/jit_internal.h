@@ -18,7 +18,8 @@
  *
  * A translation starts with the charge of its instructions, and leaves by one of the common exits
  * (thunks.c). r15 has a slice of the run only, the rest of which is in hart.left_aside: when a charge
- * fails events are looked at, and if there are none the next slice is taken. What a translation does
+ * fails events are looked at, and if there are none the next slice is taken; now and then what code
+ * is there is noted, which finds what is executed most. What a translation does
  * rarely is written apart from what it does always, so that hot code lies close together.
  * What it does not translate, and the slow way of what it does, is done by the
  * interpreter's own function for the instruction, called on a copy of the op behind which a
@@ -55,6 +56,7 @@ struct thunks {
                            the translation's head */
     uint8_t *spent; /* the charge of a block failed, and was given back; rax: the block's native code,
                        ecx: its offset. Goes on there with more of the run, or leaves */
+    uint8_t *spent_own; /* the same, of a block's own translation: now and then it is noted */
     uint8_t *cold_rax;  /* leave to offset rax of the page, where no block is decoded */
     uint8_t *look;      /* called: rcx = the block at the address in rax, even, or leaves; vpage is its
                            page's; other scratch registers are lost */
@@ -63,8 +65,8 @@ struct thunks {
                            be linked now */
     uint8_t *unwind;    /* a return to rax, not from the call noted last */
     uint8_t *unwound;   /* one from none */
-    /* Called: jit_note_misses, or jit_make_path, (hart, rax, left); scratch registers are lost. */
-    uint8_t *note, *warm;
+    /* Called: jit_note_misses(hart, rax, left); scratch registers are lost. */
+    uint8_t *note;
 };
 
 /* A jump to another page, to one place of its code; beside the code. Harts look whether they have
@@ -100,7 +102,9 @@ struct jit {
     bool has_fma;
     struct unlinked *unlinked[UNLINKED_BUCKETS]; /* by page and offset */
     unsigned sites;                              /* given away so far, modulo HART_SITES */
-    int32_t warm_step;                           /* see count_warmth */
+    /* So many instructions at most are executed before events are looked at; of so many slices one
+     * notes the block at its end; which is made a path when that was so often. */
+    unsigned slice, slices_noted, seen_many;
     struct thunks thunks;
     struct jit_counters counters;
     FILE *perf_map;
@@ -225,6 +229,7 @@ struct trans {
     struct asm_ a;     /* where it is written to now */
     struct asm_ other; /* of hot code and rare code, the other one */
     bool rare;         /* a is of rare code */
+    bool path;         /* it is of a path */
     struct jit *jit;
     struct block *head;
     uint8_t *entry; /* where it is executed */
@@ -298,10 +303,10 @@ void emit_skip(struct trans *t, unsigned cc, unsigned rd);
 /* translate.c: the step, which jit_is_pure, if it is not dead. */
 void emit_pure(struct trans *t);
 
-/* translate.c: a site missed often; a block is so hot that a path shall be made of it. Called from
- * translated code. */
+/* translate.c: a site missed often; a slice of the run ended at the block at offset off of the page.
+ * Called from translated code. */
 void jit_note_misses(struct hart *h, const struct site_note *note, int64_t left);
-void jit_make_path(struct hart *h, struct block *b, int64_t left);
+void jit_note_block(struct hart *h, void *off, int64_t left);
 /* The jump is taken, to h->pc: link it if there is a translation. */
 void jit_link_far(struct hart *h, struct far_jump *far, int64_t left);
 

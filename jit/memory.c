@@ -116,11 +116,13 @@ static void look_up(struct trans *t, struct stub *s, const struct access *x)
     s->emit = emit_access_stub;
     s->access = *x;
     s->begin = asm_here(&t->a);
-    if (x->predicted)
+    if (t->path && x->predicted)
         op_rm(&t->a, 0, 0x8b, RCX, RBP, site_entry(x));
-    else /* the base is there before the address is; mostly both are in one page */
+    else if (t->path) /* the base is there before the address is; mostly both are in one page */
         place(&t->a, x->base ? use(t, x->base, RAX) : RSP);
     wanted_tag(t, x);
+    if (!t->path)
+        place(&t->a, RDX);
     s->miss = compare_tag(t, x);
     s->hit = asm_here(&t->a);
     if (x->group != NO_GROUP) {
@@ -150,6 +152,8 @@ static void emit_miss(struct trans *t, struct stub *s)
     struct site_note *note;
 
     patch_here(a, s->miss);
+    if (!t->path)
+        return;
     place(a, RDX);
     stub_from(s, compare_tag(t, &s->access));
     if (!s->access.predicted) {
@@ -234,8 +238,9 @@ static bool is_scattered(const struct trans *t)
 
 static void give_site(struct trans *t, struct access *x)
 {
-    x->predicted = !is_scattered(t);
-    x->site = jit_site(t->jit);
+    x->predicted = t->path && !is_scattered(t);
+    if (x->predicted)
+        x->site = jit_site(t->jit);
 }
 
 /* Look x up, the access of the step. rdx is free then; so is rax, or rcx, that p does not name. */

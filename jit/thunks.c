@@ -35,20 +35,17 @@ static void save_mapped(struct asm_ *a)
             mov_mr(a, RBP, XREG(r), (unsigned)jit_host_of[r]);
 }
 
-/* So many instructions at most are executed before events are looked at: a microsecond or so. */
-enum { SLICE = 2048 };
-
 /* Of all that is left, as C code leaves it, keep a slice; rdx is lost. */
-static void load_left(struct asm_ *a)
+static void load_left(struct asm_ *a, unsigned slice)
 {
     fixup little;
 
     mov_rm(a, LEFT, RBP, HART(left));
-    lea(a, W, RDX, LEFT, -SLICE);
+    lea(a, W, RDX, LEFT, -(int32_t)slice);
     op_rr(a, W, 0x85, RDX, RDX);
     little = jcc(a, CC_LE);
     mov_mr(a, RBP, HART(left_aside), RDX);
-    mov_ri(a, LEFT, SLICE);
+    mov_ri(a, LEFT, slice);
     patch_here(a, little);
 }
 
@@ -61,7 +58,7 @@ static void save_left(struct asm_ *a)
 }
 
 /* const struct op *enter(struct hart *h, void *native) */
-static void make_enter(struct asm_ *a, struct thunks *th)
+static void make_enter(struct asm_ *a, struct thunks *th, unsigned slice)
 {
     th->enter = (const struct op *(*)(struct hart *, void *))(uintptr_t)asm_here(a);
     for (unsigned i = 0; i < sizeof(callee_saved); i++)
@@ -72,7 +69,7 @@ static void make_enter(struct asm_ *a, struct thunks *th)
     lea(a, W, RBP, RDI, offsetof(struct hart, x[16]));
     mov_mr(a, RBP, HART(frame), RSP);
     mov_rr(a, RAX, RSI);
-    load_left(a);
+    load_left(a, slice);
     load_mapped(a);
     op_rr(a, 0, 0xff, 4, RAX); /* jmp rax */
 }
@@ -202,20 +199,32 @@ static void make_unwind(struct asm_ *a, struct thunks *th)
     jit_goto_block(a, BY_JUMP);
 }
 
-/* Take the next slice, if there is no event and anything of the run is left. */
-static void make_spent(struct asm_ *a, struct thunks *th)
+/* Take the next slice, if there is no event and anything of the run is left. note: calls
+ * jit_note_block. */
+static void make_spent(struct asm_ *a, struct jit *jit, const uint8_t *note)
 {
-    fixup whole, deep;
+    struct thunks *th = &jit->thunks;
+    fixup not_now, whole, deep;
 
+    th->spent_own = asm_here(a);
+    alu_mi8(a, ALU_ADD, RBP, HART(slices), 256 / (int)jit->slices_noted);
+    not_now = jcc(a, CC_AE);
+    push(a, RAX);
+    push(a, RCX);
+    mov_rr(a, RAX, RCX);
+    patch(a, call(a), note);
+    pop(a, RCX);
+    pop(a, RAX);
+    patch_here(a, not_now);
     th->spent = asm_here(a);
     alu_mi(a, 0, ALU_CMP, RBP, HART(wait_event), 0);
     patch(a, jcc(a, CC_NE), th->exit_offset[NATIVE_EXIT_EVENT]);
     mov_rm(a, RDX, RBP, HART(left_aside));
     op_rr(a, W, 0x85, RDX, RDX);
     patch(a, jcc(a, CC_E), th->exit_offset[NATIVE_EXIT_BUDGET]);
-    alu_ri(a, W, ALU_CMP, RDX, SLICE);
+    alu_ri(a, W, ALU_CMP, RDX, (int32_t)jit->slice);
     whole = jcc(a, CC_LE);
-    mov_ri(a, RDX, SLICE);
+    mov_ri(a, RDX, jit->slice);
     patch_here(a, whole);
     alu_mr(a, W, ALU_SUB, RBP, HART(left_aside), RDX);
     alu_rr(a, W, ALU_ADD, LEFT, RDX);
@@ -230,7 +239,8 @@ static void make_spent(struct asm_ *a, struct thunks *th)
 
 /* Behind an op that ended the block, by an exception or a return from one: go on at hart.pc, where
  * hart_run would. */
-static void make_go_on(struct asm_ *a, const struct thunks *th, const uint8_t *leave)
+static void make_go_on(struct asm_ *a, const struct thunks *th, unsigned slice,
+                       const uint8_t *leave)
 {
     fixup not [3];
 
@@ -241,7 +251,7 @@ static void make_go_on(struct asm_ *a, const struct thunks *th, const uint8_t *l
     mov_rm(a, RDX, RBP, HART(left));
     alu_rm(a, W, ALU_CMP, RDX, RBP, HART(slack));
     not [2] = jcc(a, CC_LE);
-    load_left(a);
+    load_left(a, slice);
     load_mapped(a);
     jit_forget_calls(a);
     mov_rm(a, RAX, RBP, HART(pc));
@@ -257,7 +267,7 @@ static void make_go_on(struct asm_ *a, const struct thunks *th, const uint8_t *l
  * behind it, which the op must not see. Returns to the caller after the op, or does not where it
  * ended the block. Where an event came up the interpreter does the rest of the block, behind which
  * it looks at events. */
-static void make_fallback(struct asm_ *a, struct thunks *th, const uint8_t *leave,
+static void make_fallback(struct asm_ *a, struct thunks *th, unsigned slice, const uint8_t *leave,
                           const uint8_t *leave_with_op)
 {
     fixup trapped, event;
@@ -278,7 +288,7 @@ static void make_fallback(struct asm_ *a, struct thunks *th, const uint8_t *leav
     alu_mi(a, 0, ALU_CMP, RBP, HART(wait_event), 0);
     event = jcc(a, CC_NE);
     load_mapped(a);
-    load_left(a);
+    load_left(a, slice);
     alu_rm(a, W, ALU_SUB, LEFT, RBP, HART(later));
     alu_ri(a, W, ALU_ADD, RSP, 8);
     ret(a);
@@ -288,7 +298,7 @@ static void make_fallback(struct asm_ *a, struct thunks *th, const uint8_t *leav
     count_exit(a, NATIVE_EXIT_EVENT);
     patch(a, jmp(a), leave_with_op);
     patch_here(a, trapped);
-    make_go_on(a, th, leave);
+    make_go_on(a, th, slice, leave);
 }
 
 static void make_interpret(struct asm_ *a, struct thunks *th, const uint8_t *leave_with_op)
@@ -331,11 +341,10 @@ void jit_make_thunks(struct jit *jit, struct asm_ *a)
     make_look(a, &jit->thunks);
     make_far(a, &jit->thunks);
     make_unwind(a, &jit->thunks);
-    make_enter(a, &jit->thunks);
-    make_spent(a, &jit->thunks);
-    make_fallback(a, &jit->thunks, leave, leave_with_op);
+    make_enter(a, &jit->thunks, jit->slice);
+    make_spent(a, jit, make_call(a, (uintptr_t)jit_note_block));
+    make_fallback(a, &jit->thunks, jit->slice, leave, leave_with_op);
     make_interpret(a, &jit->thunks, leave_with_op);
     jit->thunks.note = make_call(a, (uintptr_t)jit_note_misses);
-    jit->thunks.warm = make_call(a, (uintptr_t)jit_make_path);
     make_far_away(a, &jit->thunks, make_call(a, (uintptr_t)jit_link_far));
 }

@@ -127,9 +127,10 @@ static void write_stubs(struct trans *t)
     }
 }
 
-/* What an execution adds to the count of a block that has no path, so that the 2^12th carries; the
- * 4th where blocks are translated early. */
-enum { WARM_STEP = 1 << 20, WARM_STEP_SOON = 1 << 30 };
+/* jit.slice (a microsecond or so), slices_noted and seen_many: 32,000 instructions in a block make it
+ * a path. Soon: where blocks are translated early. */
+enum { SLICE = 2048, SLICES_NOTED = 4, SEEN_MANY = 4 };
+enum { SLICE_SOON = 64, SLICES_NOTED_SOON = 2, SEEN_MANY_SOON = 1 };
 enum { HOT_SHARE = 6 }; /* sixteenths of the buffer for hot code */
 enum {
     SYSTEM_SHARE = 4
@@ -258,22 +259,6 @@ static void write_give_back(struct trans *t)
     mov_ri(&t->a, RCX, t->head->off);
 }
 
-/* Count the executions, in a site; now and then jumps. */
-static fixup count_warmth(struct trans *t)
-{
-    alu_mi(&t->a, 0, ALU_ADD, RBP, jit_site_misses(jit_site(t->jit)), t->jit->warm_step);
-    return jcc(&t->a, CC_B);
-}
-
-/* What count_warmth jumps to. */
-static void write_warm(struct trans *t, fixup warm)
-{
-    patch_here(&t->a, warm);
-    mov_ri(&t->a, RAX, (uint64_t)(uintptr_t)t->head);
-    patch(&t->a, call(&t->a), t->jit->thunks.warm);
-    patch(&t->a, jmp(&t->a), t->body);
-}
-
 /* The charge of a path failed. The block's own may succeed. */
 static void write_retreat(struct trans *t)
 {
@@ -283,11 +268,12 @@ static void write_retreat(struct trans *t)
     patch(a, jcc(a, CC_GE), t->head->body);
 }
 
-static void write_path(struct trans *t, bool path)
+static void write_path(struct trans *t)
 {
     struct asm_ *a = &t->a;
+    const struct thunks *thunks = &t->jit->thunks;
     bool straddles = code_straddles(t->head);
-    fixup broke, moved[2] = {0}, warm = NULL;
+    fixup broke, moved[2] = {0};
 
     /* The first instruction is one that a jump to a newer translation can replace in one store
      * (divert). */
@@ -297,26 +283,22 @@ static void write_path(struct trans *t, bool path)
     broke = jcc(a, CC_L);
     if (straddles)
         check_straddle(t, moved);
-    else if (!path)
-        warm = count_warmth(t);
     t->body = asm_here(a);
     write_body(t);
     emit_asides(t);
 
     turn(t);
     patch_here(a, broke);
-    if (path)
+    if (t->path)
         write_retreat(t);
     write_give_back(t);
     lea_exec(a, RAX, t->entry);
-    patch(a, jmp(a), t->jit->thunks.spent);
-    if (warm)
-        write_warm(t, warm);
+    patch(a, jmp(a), t->path ? thunks->spent : thunks->spent_own);
     for (unsigned i = 0; i < 2 && straddles; i++)
         patch_here(a, moved[i]);
     if (straddles) {
         write_give_back(t);
-        patch(a, jmp(a), t->jit->thunks.exit_offset[NATIVE_EXIT_COLD]);
+        patch(a, jmp(a), thunks->exit_offset[NATIVE_EXIT_COLD]);
     }
     write_stubs(t);
     emit_ways_out(t);
@@ -406,6 +388,7 @@ static uint8_t *write_translation(struct jit *jit, struct block *b, bool path)
     memset(&t, 0, offsetof(struct trans, steps));
     t.jit = jit;
     t.head = b;
+    t.path = path;
     t.held = NO_GROUP;
     copies_forget(&t);
     t.data = jit->data;
@@ -423,7 +406,7 @@ static uint8_t *write_translation(struct jit *jit, struct block *b, bool path)
     jit_plan_accesses(&t);
     jit_plan_fusions(&t);
     jit_plan_extensions(&t);
-    write_path(&t, path);
+    write_path(&t);
     if (asm_full(&t.a) || asm_full(&t.other) || t.other.at > jit->write + t.data) {
         __atomic_store_n(&jit->full, true, __ATOMIC_RELAXED);
         return NULL;
@@ -471,12 +454,22 @@ static void translate_again(struct jit *jit, struct block *b)
     pthread_mutex_unlock(&jit->lock);
 }
 
-void jit_make_path(struct hart *h, struct block *b, int64_t left)
+static struct block *block_at(const struct hart *h, uint64_t va)
 {
-    struct jit *jit = code_translator(b->cache)->opaque;
+    const struct code_page *page = tlb_exec(h->xbank, va);
 
+    return page ? __atomic_load_n(&page->blocks[va % PAGE_SIZE / 2], __ATOMIC_ACQUIRE) : NULL;
+}
+
+void jit_note_block(struct hart *h, void *off, int64_t left)
+{
+    struct jit *jit = code_translator(h->code)->opaque;
+    struct block *b = block_at(h, h->vpage + (uintptr_t)off);
+
+    if (!b || __atomic_add_fetch(&b->seen, 1, __ATOMIC_RELAXED) < jit->seen_many)
+        return;
     pthread_mutex_lock(&jit->lock);
-    if (!b->path)
+    if (!b->path && b->body && !code_straddles(b))
         replace(jit, b, true);
     pthread_mutex_unlock(&jit->lock);
 }
@@ -484,9 +477,7 @@ void jit_make_path(struct hart *h, struct block *b, int64_t left)
 void jit_link_far(struct hart *h, struct far_jump *far, int64_t left)
 {
     struct jit *jit = code_translator(h->code)->opaque;
-    const struct code_page *page = tlb_exec(h->xbank, h->pc);
-    const struct block *b =
-        page ? __atomic_load_n(&page->blocks[h->pc % PAGE_SIZE / 2], __ATOMIC_ACQUIRE) : NULL;
+    const struct block *b = block_at(h, h->pc);
     const uint8_t *native = b ? __atomic_load_n(&b->native, __ATOMIC_ACQUIRE) : jit->thunks.cold;
 
     far = (struct far_jump *)((uint8_t *)far - jit->exec + jit->write);
@@ -496,7 +487,7 @@ void jit_link_far(struct hart *h, struct far_jump *far, int64_t left)
     if (far->tries && native != jit->thunks.cold) {
         /* Who sees the page, and not where to go, goes the slow way. */
         link_jump(jit, far->jump, native);
-        __atomic_store_n((uint64_t *)far->page, (uint64_t)(uintptr_t)page, __ATOMIC_RELEASE);
+        __atomic_store_n((uint64_t *)far->page, (uint64_t)(uintptr_t)b->page, __ATOMIC_RELEASE);
         far->tries = 0;
     }
     pthread_mutex_unlock(&jit->lock);
@@ -653,6 +644,7 @@ struct jit *jit_new(const struct isa *isa, const struct jit_options *options, co
 {
     struct jit *jit = calloc(1, sizeof(*jit));
     struct asm_ a;
+    bool soon;
     int err;
 
     if (!jit)
@@ -670,6 +662,10 @@ struct jit *jit_new(const struct isa *isa, const struct jit_options *options, co
         jit_free(jit);
         return NULL;
     }
+    soon = options->hot && options->hot < CODE_HOT;
+    jit->slice = soon ? SLICE_SOON : SLICE;
+    jit->slices_noted = soon ? SLICES_NOTED_SOON : SLICES_NOTED;
+    jit->seen_many = soon ? SEEN_MANY_SOON : SEEN_MANY;
     a = (struct asm_){
         .at = jit->write, .end = jit->write + jit->size, .to_exec = jit->exec - jit->write};
     jit_make_thunks(jit, &a);
@@ -684,7 +680,6 @@ struct jit *jit_new(const struct isa *isa, const struct jit_options *options, co
                                     .translate = translate,
                                     .reset = reset,
                                     .full = full};
-    jit->warm_step = jit->seam.hot < CODE_HOT ? WARM_STEP_SOON : WARM_STEP;
     if (options->perf_map)
         open_perf_map(jit);
     return jit;
