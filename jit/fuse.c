@@ -120,8 +120,12 @@ void jit_plan_fusions(struct trans *t)
         const struct insn *in = &t->in[i];
         uint32_t rd = UINT32_C(1) << in->rd;
 
+        int64_t off;
+
         if (!jit_is_pure(in)) {
             live = (uint32_t)ALL_LIVE;
+            if (in->base == INSN_jal || jit_is_far_call(t, i, &off))
+                live &= ~rd;
             continue;
         }
         t->dead[i] = !in->rd || !(live & rd);

@@ -169,13 +169,17 @@ EMIT(lui)
 EMIT(auipc)
 {
     unsigned d = define(in->rd, RAX);
+    int64_t sum = (int64_t)in->imm + page_offset(t);
 
     if (!in->rd)
         return;
     mov_rm(&t->a, d, RBP, HART(vpage));
-    /* The sum of two 32-bit numbers may need 33 bits: add them apart. */
-    alu_ri(&t->a, W, ALU_ADD, d, in->imm);
-    alu_ri(&t->a, W, ALU_ADD, d, page_offset(t));
+    if (sum == (int32_t)sum) {
+        alu_ri(&t->a, W, ALU_ADD, d, (int32_t)sum);
+    } else {
+        alu_ri(&t->a, W, ALU_ADD, d, in->imm);
+        alu_ri(&t->a, W, ALU_ADD, d, page_offset(t));
+    }
     defined(t, in->rd, d);
 }
 

@@ -342,6 +342,9 @@ void stub_resume(struct trans *t, struct stub *s);
 void emit_resume(struct trans *t, const struct stub *s);
 /* In the slow way, behind the step: leave, the interpreter goes on with the block. head: as hart.split. */
 void emit_interpret(struct trans *t, const struct block *head);
+/* True where step at is a jalr that goes a constant distance, behind an auipc for it, as calls of what is
+ * far away do. *off: its target from the page's start, in another page. */
+bool jit_is_far_call(const struct trans *t, unsigned at, int64_t *off);
 /* What branches out of the middle of the block go to. */
 void emit_asides(struct trans *t);
 /* The rare part of jumps to what had no translation. */

@@ -342,11 +342,35 @@ static bool is_return(const struct insn *in)
     return in->rd == 0 && (in->rs1 == REG_RA || in->rs1 == REG_T0);
 }
 
+bool jit_is_far_call(const struct trans *t, unsigned at, int64_t *off)
+{
+    const struct insn *in = &t->in[at], *base = in - 1;
+    const struct step *step = &t->steps[at - 1];
+
+    if (in->base != INSN_jalr || at == 0 || base->base != INSN_auipc || base->rd != in->rs1 || !in->rs1)
+        return false;
+    *off = (int64_t)step->block->off + step->op->off + base->imm + (in->imm & -2);
+    return !is_in_page(*off) && *off == (int32_t)*off;
+}
+
 EMIT(jalr)
 {
+    int64_t off;
+
     if (step_of(t)->on) /* a return, to where the path goes on */
         return;
     t->done = true;
+    if (jit_is_far_call(t, t->at, &off)) {
+        bool calls = is_call(t, in);
+
+        link(t, in->rd);
+        if (calls)
+            push(&t->a, RCX);
+        goto_far(t, off, calls ? BY_CALL : BY_JUMP);
+        if (calls)
+            emit_landing(t);
+        return;
+    }
     load_reg(t, RAX, in->rs1);
     if (in->imm)
         alu_ri(&t->a, W, ALU_ADD, RAX, in->imm);
