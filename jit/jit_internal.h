@@ -99,6 +99,7 @@ struct jit {
     /* Code grows up from code_start and rare_start, data grows down from size. */
     size_t code, rare, data;
     bool full;         /* atomic */
+    bool no_large_pages; /* the host's kernel makes none on demand */
     bool has_fma;
     struct unlinked *unlinked[UNLINKED_BUCKETS]; /* by page and offset */
     unsigned sites;                              /* given away so far, modulo HART_SITES */

@@ -377,6 +377,24 @@ static void enlist_unlinked(struct jit *jit, struct unlinked *list)
     }
 }
 
+#ifndef MADV_COLLAPSE
+#define MADV_COLLAPSE 25 /* Linux 6.1; older C libraries do not have it */
+#endif
+enum { LARGE_PAGE = 2 << 20 };
+
+/* Code grows from one offset of the buffer to another. Programs with much code wait for the host's
+ * instruction TLB: have each large page that is full be one. */
+static void use_large_pages(struct jit *jit, size_t from, size_t to)
+{
+    if (from / LARGE_PAGE == to / LARGE_PAGE || jit->no_large_pages)
+        return;
+    from = from / LARGE_PAGE * LARGE_PAGE;
+    /* A kernel without it says so each time; one without such a page now, once. */
+    if (madvise(jit->write + from, LARGE_PAGE, MADV_COLLAPSE) ||
+        madvise(jit->exec + from, LARGE_PAGE, MADV_COLLAPSE))
+        jit->no_large_pages = errno == EINVAL;
+}
+
 /* Write a translation of b, or of the path that begins with it, with what is known by now. NULL: no
  * room. The lock is held. */
 static uint8_t *write_translation(struct jit *jit, struct block *b, bool path)
@@ -412,6 +430,8 @@ static uint8_t *write_translation(struct jit *jit, struct block *b, bool path)
         return NULL;
     }
     note_for_perf(jit, &t);
+    use_large_pages(jit, jit->code, (size_t)(t.a.at - jit->write));
+    use_large_pages(jit, jit->rare, (size_t)(t.other.at - jit->write));
     jit->code = (size_t)(t.a.at - jit->write);
     jit->rare = (size_t)(t.other.at - jit->write);
     jit->data = t.data;
@@ -613,16 +633,38 @@ bool jit_supported(void)
 #endif
 }
 
+/* Room for the buffer where large pages may begin. MAP_FAILED: none. */
+static uint8_t *reserve(size_t size)
+{
+    size_t more = size + LARGE_PAGE;
+    uint8_t *all = mmap(NULL, more, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    size_t before = -(uintptr_t)all % LARGE_PAGE;
+
+    if (all == MAP_FAILED)
+        return all;
+    if (before)
+        munmap(all, before);
+    munmap(all + before + size, more - before - size);
+    return all + before;
+}
+
 /* The same memory twice: written through one view, executed through the other, so that no page is
  * ever both. It is anonymous: only there perf looks into its map of names. */
 static int map_buffer(struct jit *jit)
 {
-    jit->write = mmap(NULL, jit->size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    enum { MAP = MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED };
+
+    jit->write = reserve(jit->size);
     if (jit->write == MAP_FAILED)
         return -errno;
+    jit->exec = reserve(jit->size);
+    if (jit->exec == MAP_FAILED)
+        return -errno;
+    if (mmap(jit->write, jit->size, PROT_READ | PROT_WRITE, MAP, -1, 0) == MAP_FAILED)
+        return -errno;
     /* Of length 0: a second view of shared pages (mremap(2)). */
-    jit->exec = mremap(jit->write, 0, jit->size, MREMAP_MAYMOVE);
-    if (jit->exec == MAP_FAILED || mprotect(jit->exec, jit->size, PROT_READ | PROT_EXEC))
+    if (mremap(jit->write, 0, jit->size, MREMAP_MAYMOVE | MREMAP_FIXED, jit->exec) == MAP_FAILED ||
+        mprotect(jit->exec, jit->size, PROT_READ | PROT_EXEC))
         return -errno;
     return 0;
 }
