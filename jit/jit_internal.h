@@ -156,7 +156,8 @@ struct fusion {
 
 /* What a site's misses are reported with. */
 struct site_note {
-    struct block *head;  /* of the translation */
+    struct block *head;  /* of the translation, */
+    const uint8_t *entry; /* which begins here */
     struct block *block; /* where the op is */
     unsigned op, site;
     bool stepped; /* the base */

@@ -167,6 +167,7 @@ static void emit_miss(struct trans *t, struct stub *s)
     if (!note)
         return;
     *note = (struct site_note){.head = t->head,
+                               .entry = t->entry,
                                .block = step_of(t)->block,
                                .op = index_of(t),
                                .site = s->access.site,

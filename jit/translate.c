@@ -466,10 +466,12 @@ static void replace(struct jit *jit, struct block *b, bool path)
     b->path = path;
 }
 
-/* What was known of b's translation has changed. */
-static void translate_again(struct jit *jit, struct block *b)
+/* What was known of b's translation has changed. own: of the one that a path retreats to, too. */
+static void translate_again(struct jit *jit, struct block *b, bool own)
 {
     pthread_mutex_lock(&jit->lock);
+    if (b->path && own)
+        write_translation(jit, b, false);
     replace(jit, b, b->path);
     pthread_mutex_unlock(&jit->lock);
 }
@@ -529,7 +531,8 @@ void jit_note_misses(struct hart *h, const struct site_note *note, int64_t left)
                      note->stepped ? MISSES_STEPPED : MISSES_SCATTERED))
         return;
     __atomic_fetch_or(&b->scattered, BIT(note->op), __ATOMIC_RELAXED);
-    translate_again(code_translator(b->cache)->opaque, note->head);
+    if (__atomic_load_n(&note->head->native, __ATOMIC_RELAXED) == note->entry)
+        translate_again(code_translator(b->cache)->opaque, note->head, false);
 }
 
 /* The interpreter goes on with op `at` of b, because the translation of head found that accesses
@@ -544,7 +547,7 @@ static void note_split(struct hart *h, struct block *head, struct block *b, cons
     if (!is_frequent(now, &b->splits_seen, SPLITS_MANY, SPLITS_APART))
         return;
     __atomic_fetch_or(&b->apart, BIT(at - 1 - b->ops), __ATOMIC_RELAXED);
-    translate_again(code_translator(b->cache)->opaque, head);
+    translate_again(code_translator(b->cache)->opaque, head, true);
 }
 
 /* Only a block's first op is at its start. */

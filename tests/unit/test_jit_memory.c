@@ -51,7 +51,7 @@ static void a_frame_over_a_pages_end_is_taken_apart(void **state)
     write_frame(l, RAM);
     for (unsigned k = 1; k < 4; k++) {
         set_x(l, S0, RAM + DATA + 4 * KIB * (1 + k) - 8 * k);
-        run(l, 500 * LOOP);
+        run(l, 2000 * LOOP);
     }
     splits = count(l, "translator.exits.split");
     assert_true(splits > 0);
