@@ -347,8 +347,8 @@ void emit_interpret(struct trans *t, const struct block *head);
 /* True where step at is a jalr that goes a constant distance, behind an auipc for it, as calls of what is
  * far away do. *off: its target from the page's start, in another page. */
 bool jit_is_far_call(const struct trans *t, unsigned at, int64_t *off);
-/* What branches out of the middle of the block go to. */
-void emit_asides(struct trans *t);
+/* What branches out of the middle of the path go to: in the page, or far. */
+void emit_asides(struct trans *t, bool far);
 /* The rare part of jumps to what had no translation. */
 void emit_ways_out(struct trans *t);
 void emit_far_ways(struct trans *t);

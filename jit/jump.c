@@ -46,8 +46,7 @@ static fixup jump_unlinked(struct trans *t, int cc, uint32_t off)
     struct unlinked *u = data_alloc(t, sizeof(*u));
     fixup f;
 
-    /* Its distance is stored to while harts execute it. */
-    align(a, 4, cc >= 0 ? 2 : 1);
+    keep_together(a, 4, cc >= 0 ? 2 : 1);
     f = jump_if(a, cc);
     if (u) {
         *u = (struct unlinked){t->unlinked, t->head->page, off, f};
@@ -134,7 +133,7 @@ static void goto_far(struct trans *t, int64_t off, enum way way)
         *far = (struct far_jump){.off = off & (PAGE_SIZE - 1), .page = a->at - 8, .tries = FAR_TRIES};
     alu_rr(a, W, ALU_CMP, RDX, RCX);
     *w = (struct far_way){.far = far, .away = jcc(a, CC_NE)};
-    align(a, 4, 1);
+    keep_together(a, 4, 1);
     if (far)
         far->jump = jump_if(a, way == BY_CALL ? CALL : NO_CC);
     w->landing = way == BY_CALL ? asm_here(a) : NULL;
@@ -181,7 +180,7 @@ void emit_goto(struct trans *t, int64_t off)
     goto_by(t, off, BY_JUMP);
 }
 
-/* The path's last branch, where it is taken, goes on right here. One in the middle goes aside where
+/* The path's last branch, where it is taken, goes on right here, or aside to another page. One in the middle goes aside where
  * it leaves the path, and what was charged behind it is given back. */
 static void branch(struct trans *t, const struct insn *in, enum cond cc)
 {
@@ -203,10 +202,7 @@ static void branch(struct trans *t, const struct insn *in, enum cond cc)
     } else if (is_in_page(to)) {
         goto_in_page(t, (int)cc, (uint32_t)to);
     } else {
-        fixup over = jcc(&t->a, cc ^ 1);
-        emit_goto(t, to);
-        patch_here(&t->a, over);
-        t->done = false;
+        t->asides[t->asides_n++] = (struct aside){.from = jcc(&t->a, cc), .at = t->at, .to = to};
     }
 }
 
@@ -287,13 +283,17 @@ static void note_open_calls(struct trans *t, unsigned at)
     }
 }
 
-void emit_asides(struct trans *t)
+void emit_asides(struct trans *t, bool far)
 {
     for (unsigned i = 0; i < t->asides_n; i++) {
         const struct aside *s = &t->asides[i];
+
+        if (is_in_page(s->to) == far)
+            continue;
         patch_here(&t->a, s->from);
         emit_extensions(t, s->pending);
-        alu_ri(&t->a, W, ALU_ADD, LEFT, s->give_back);
+        if (s->give_back)
+            alu_ri(&t->a, W, ALU_ADD, LEFT, s->give_back);
         note_open_calls(t, s->at);
         emit_goto(t, s->to);
     }

@@ -70,11 +70,24 @@ static void place(struct asm_ *a, unsigned reg)
 }
 
 /* rdx = what the entry's tag must be for the access, a page of which the low bits show the
- * alignment */
+ * alignment. rax is lost; it has the base if that is in memory. */
 static void wanted_tag(struct trans *t, const struct access *x)
 {
-    base_plus(t, RDX, x->base, x->low);
+    unsigned base = x->base ? use(t, x->base, RAX) : RAX;
+
+    if (!x->base)
+        mov_ri(&t->a, RDX, (uint64_t)(int64_t)x->low);
+    else if (x->low)
+        lea(&t->a, W, RDX, base, x->low);
+    else
+        mov_rr(&t->a, RDX, base);
     alu_ri(&t->a, W, ALU_AND, RDX, -PAGE_SIZE | ((int32_t)x->size - 1));
+}
+
+/* The base again, where rax was not used since. */
+static unsigned base_again(struct trans *t, const struct access *x)
+{
+    return x->base && jit_host_of[x->base] == NOT_MAPPED ? RAX : use(t, x->base, RAX);
 }
 
 static fixup compare_tag(struct trans *t, const struct access *x)
@@ -101,9 +114,11 @@ static void addend(struct trans *t, const struct access *x)
 /* rax = host address of the base, put aside for the group; from the entry at place rcx. */
 static void put_group_aside(struct trans *t, const struct access *x)
 {
+    unsigned base;
+
     addend(t, x);
-    base_plus(t, RAX, x->base, 0);
-    alu_rr(&t->a, W, ALU_ADD, RAX, RCX);
+    base = x->compact ? base_again(t, x) : use(t, x->base, RAX);
+    op_rx(&t->a, W, 0x8d, RAX, base, RCX, 0, 0); /* lea */
     mov_mr(&t->a, RBP, group_aside(x->group), RAX);
 }
 
@@ -247,12 +262,9 @@ static void give_site(struct trans *t, struct access *x)
 /* Look x up, the access of the step. rdx is free then; so is rax, or rcx, that p does not name. */
 static struct place look_up_single(struct trans *t, struct stub *s, struct access *x)
 {
-    unsigned base;
-
     give_site(t, x);
     look_up(t, s, x);
-    base = use(t, x->base, RAX);
-    return (struct place){base, RCX, x->low};
+    return (struct place){base_again(t, x), RCX, x->low};
 }
 
 /* The place of the step's datum, alone or in a group. rdx is free then. */

@@ -268,6 +268,8 @@ static void write_retreat(struct trans *t)
     patch(a, jcc(a, CC_GE), t->head->body);
 }
 
+enum { DIVERTED = 5 }; /* bytes of a jump */
+
 static void write_path(struct trans *t)
 {
     struct asm_ *a = &t->a;
@@ -277,7 +279,7 @@ static void write_path(struct trans *t)
 
     /* The first instruction is one that a jump to a newer translation can replace in one store
      * (divert). */
-    align(a, 8, 0);
+    keep_together(a, DIVERTED, 0);
     t->entry = asm_here(a);
     alu_ri32(a, W, ALU_SUB, LEFT, t->n);
     broke = jcc(a, CC_L);
@@ -285,7 +287,7 @@ static void write_path(struct trans *t)
         check_straddle(t, moved);
     t->body = asm_here(a);
     write_body(t);
-    emit_asides(t);
+    emit_asides(t, false);
 
     turn(t);
     patch_here(a, broke);
@@ -301,6 +303,7 @@ static void write_path(struct trans *t)
         patch(a, jmp(a), thunks->exit_offset[NATIVE_EXIT_COLD]);
     }
     write_stubs(t);
+    emit_asides(t, true);
     emit_ways_out(t);
     emit_far_ways(t);
     turn(t);
@@ -447,11 +450,15 @@ static uint8_t *write_translation(struct jit *jit, struct block *b, bool path)
  * Harts that execute it meanwhile see the one or the other; what is behind it stays. */
 static void divert(const struct jit *jit, uint8_t *from, const uint8_t *to)
 {
-    uint64_t *at = (uint64_t *)(from - jit->exec + jit->write);
-    uint32_t distance = (uint32_t)(to - (from + 5));
-    uint64_t jump = 0xe9 | (uint64_t)distance << 8, keep = *at >> 40 << 40;
+    uint8_t *at = from - jit->exec + jit->write;
+    unsigned before = (uintptr_t)at % 8;
+    uint32_t distance = (uint32_t)(to - (from + DIVERTED));
+    uint64_t word;
 
-    __atomic_store_n(at, jump | keep, __ATOMIC_RELEASE);
+    memcpy(&word, at - before, sizeof(word));
+    memset((uint8_t *)&word + before, 0xe9, 1);
+    memcpy((uint8_t *)&word + before + 1, &distance, sizeof(distance));
+    __atomic_store_n((uint64_t *)(at - before), word, __ATOMIC_RELEASE);
 }
 
 /* Have b translated anew, as a path or not. The lock is held. */
