@@ -2,8 +2,9 @@
 /*
  * Translation of the ends of blocks. Inside the page a block is followed by a plain jump, to its
  * translation where there is one already, through block->native or the page's table of blocks where
- * not. To other pages, and for computed targets, the exec TLB is looked up inline as code_next()
- * does.
+ * not. A jump to another page is linked when it is first taken, and looks whether the exec TLB has
+ * that page there. For computed targets the exec TLB and the page's table are looked up as
+ * code_next() does, but for returns to where the host's stack has a call.
  */
 #include "jit/jit_internal.h"
 
