@@ -59,7 +59,7 @@ void isthmus_stop(struct isthmus *m)
 
 int isthmus_exit_code(const struct isthmus *m)
 {
-    return ((const struct machine *)m)->exit_code;
+    return machine_exit_code((const struct machine *)m);
 }
 
 bool isthmus_output_lost(const struct isthmus *isthmus)

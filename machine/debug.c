@@ -307,7 +307,7 @@ void machine_debug_ended(struct machine *m, uint32_t reason)
 
     if (!d || d->fd < 0 || reason == ISTHMUS_STOP_LIMIT)
         return;
-    gdb_exited(d->gdb, reason == ISTHMUS_STOP_EXIT ? m->exit_code : -1);
+    gdb_exited(d->gdb, reason == ISTHMUS_STOP_EXIT ? machine_exit_code(m) : -1);
     hang_up(d);
 }
 

@@ -60,9 +60,10 @@ struct irq_wire machine_wire(struct machine *m, unsigned source)
 static void power_off(void *opaque, unsigned code)
 {
     struct machine *m = opaque;
+    uint32_t on = 0;
 
-    if (!(__atomic_load_n(&m->stop, __ATOMIC_RELAXED) & STOP_ENDS))
-        m->exit_code = code > 255 ? 255 : (int)code;
+    __atomic_compare_exchange_n(&m->off, &on, 1 + min_u64(code, 255), false, __ATOMIC_RELAXED,
+                                __ATOMIC_RELAXED);
     machine_halt(m, ISTHMUS_STOP_EXIT);
 }
 
@@ -518,6 +519,7 @@ static void reset_harts(struct machine *m)
 
 int machine_reset(struct machine *m)
 {
+    uint32_t off = ISTHMUS_STOP_EXIT;
     int err;
 
     consoles_flush(m);
@@ -539,7 +541,9 @@ int machine_reset(struct machine *m)
     m->turn = 0;
     m->turn_left = 0;
     m->round_idle = true;
-    m->off = false;
-    m->exit_code = 0;
+    m->off = 0;
+    /* A step may have powered it off. */
+    __atomic_compare_exchange_n(&m->stop, &off, STOP_NONE, false, __ATOMIC_SEQ_CST,
+                                __ATOMIC_SEQ_CST);
     return err;
 }

@@ -86,9 +86,8 @@ struct machine {
     uint32_t stop; /* atomic: why to stop, STOP_NONE: nothing */
     bool hurry;    /* atomic: somebody asked to stop, if not first */
     uint64_t limit; /* host time when the run ends */
-    int exit_code;
     bool trace_lost; /* lines of the trace could not be written */
-    bool off;        /* powered off: only a reset brings it back */
+    uint32_t off;    /* atomic: 1 + exit code where powered off: only a reset brings it back */
     bool unloaded;   /* the last reset could not load RAM */
     bool limited;    /* instructions of this run are limited, by the next two: */
     uint64_t budget; /* instructions that harts may still take up */
@@ -119,6 +118,8 @@ enum isthmus_stop machine_run(struct machine *m, const struct isthmus_limits *li
  * makes the calling hart stop at its next branch; the second for anybody, also signal handlers. */
 void machine_halt(struct machine *m, uint32_t reason);
 void machine_request_stop(struct machine *m, uint32_t reason);
+/* What the guest said when it powered the machine off; 0 before. */
+int machine_exit_code(const struct machine *m);
 /* Stop for somebody outside, who will not wait for a console to take all output. */
 void machine_stop(struct machine *m);
 /* Whether the run ends for a reason from outside, so that nobody should be waited for. */

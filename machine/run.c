@@ -79,6 +79,11 @@ void machine_stop(struct machine *m)
     machine_request_stop(m, ISTHMUS_STOP_REQUESTED);
 }
 
+int machine_exit_code(const struct machine *m)
+{
+    return m->off ? (int)m->off - 1 : 0;
+}
+
 bool machine_is_ending(const struct machine *m)
 {
     uint32_t reason = stopping(m) & STOP_ENDS;
@@ -451,8 +456,11 @@ enum isthmus_stop machine_run(struct machine *m, const struct isthmus_limits *li
     uint32_t stop, reason;
     bool ran = true;
 
-    if (m->off)
+    if (m->off) {
+        __atomic_store_n(&m->stop, STOP_NONE, __ATOMIC_SEQ_CST);
+        __atomic_store_n(&m->hurry, false, __ATOMIC_RELAXED);
         return ISTHMUS_STOP_EXIT;
+    }
     m->limited = limits && limits->instructions;
     m->budget = m->limited ? limits->instructions : 0;
     m->lent = 0;
@@ -469,7 +477,7 @@ enum isthmus_stop machine_run(struct machine *m, const struct isthmus_limits *li
         else
             ran = run_threads(m, limit);
         stop = __atomic_exchange_n(&m->stop, STOP_NONE, __ATOMIC_SEQ_CST);
-        if (stop & STOP_RESET)
+        if (stop & STOP_RESET && !m->off)
             machine_reset(m);
         if (stop & STOP_COLLECT)
             make_room_for_code(m);
@@ -484,7 +492,6 @@ enum isthmus_stop machine_run(struct machine *m, const struct isthmus_limits *li
         m->trace_lost = true;
     consoles_end(m);
     machine_debug_ended(m, reason);
-    m->off = reason == ISTHMUS_STOP_EXIT;
     thread_release_signals(&hold);
     __atomic_store_n(&m->hurry, false, __ATOMIC_RELAXED);
     m->limit = NEVER;

@@ -609,6 +609,37 @@ static unsigned write_crowd(uint32_t *code)
     return n + (unsigned)(sizeof(end) / sizeof(end[0]));
 }
 
+/* Also where the run was to end for another reason. */
+static void a_power_off_is_not_lost(void **state)
+{
+    static const uint32_t code[] = {
+        0x00100537, /* lui a0, 0x100 */
+        0x000635b7, /* lui a1, 0x63 */
+        0x3335859b, /* addiw a1, a1, 0x333: fail, code 6 */
+        0x00b52023, /* sw a1, 0(a0) */
+        0x0000006f, /* j . */
+    };
+    struct isthmus_limits limits = {.nanoseconds = 300000000};
+    struct heard h;
+    struct isthmus *m = MACHINE(&h, code, false, 1);
+
+    (void)state;
+    assert_int_equal(isthmus_reg_write(m, 0, ISTHMUS_REG_PC, RAM), 0);
+    isthmus_stop(m);
+    assert_int_equal(isthmus_step(m, 0, 5), 0);
+    assert_int_equal(isthmus_run(m, &limits), ISTHMUS_STOP_EXIT);
+    assert_int_equal(isthmus_exit_code(m), 6);
+    assert_int_equal(isthmus_reset(m), 0);
+    assert_int_equal(isthmus_mem_write(m, RAM, code, sizeof(code)), 0);
+    assert_int_equal(isthmus_reg_write(m, 0, ISTHMUS_REG_PC, RAM), 0);
+    assert_int_equal(isthmus_step(m, 0, 5), 0);
+    assert_int_equal(isthmus_reset(m), 0);
+    assert_int_equal(isthmus_mem_write(m, RAM, &code[4], sizeof(code[4])), 0);
+    assert_int_equal(isthmus_run(m, &limits), ISTHMUS_STOP_TIMEOUT);
+    assert_int_equal(isthmus_exit_code(m), 0);
+    isthmus_free(m);
+}
+
 /* Harts leave their loops while room is made; what ends the run at that moment is not lost. */
 static void a_power_off_meets_a_full_code_buffer(void **state)
 {
@@ -655,6 +686,7 @@ int main(void)
         cmocka_unit_test(another_thread_stops_it),
         cmocka_unit_test(sleepers_are_stopped_or_found_out),
         cmocka_unit_test(a_guest_prints_and_powers_off),
+        cmocka_unit_test(a_power_off_is_not_lost),
         cmocka_unit_test(a_power_off_meets_a_full_code_buffer),
         cmocka_unit_test(a_reset_loads_files_again),
         cmocka_unit_test(a_reset_with_a_changed_file_is_refused),
