@@ -179,17 +179,15 @@ static inline bool needs_reset(struct driver *d)
 
 /* --- Rings --- */
 
+/* What the device's thread may look at meanwhile: indices and flags, behind what they speak of. */
 static inline void put16(struct driver *d, uint64_t pa, uint16_t value)
 {
-    memcpy(ram(d, pa), &value, 2);
+    __atomic_store_n((uint16_t *)(void *)ram(d, pa), value, __ATOMIC_RELEASE);
 }
 
 static inline uint16_t get16(struct driver *d, uint64_t pa)
 {
-    uint16_t value;
-
-    memcpy(&value, ram(d, pa), 2);
-    return value;
+    return __atomic_load_n((const uint16_t *)(const void *)ram(d, pa), __ATOMIC_ACQUIRE);
 }
 
 static inline uint32_t get32(struct driver *d, uint64_t pa)
