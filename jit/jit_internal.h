@@ -211,8 +211,8 @@ enum { WAYS_MAX = 4 * PATH_MAX };
 /* A jump to another page: what it does where it does not find the page, or is not linked, is written
  * apart. */
 struct far_way {
-    struct far_jump *far;
-    fixup away;       /* not the page */
+    struct far_jump *far; /* only to point at: where the buffer is full, code may be over it */
+    fixup away, jump; /* not the page; the page */
     uint8_t *landing; /* it is a call, and this is behind it; NULL */
 };
 enum { FAR_WAYS_MAX = PATH_MAX + 1 };

@@ -135,8 +135,9 @@ static void goto_far(struct trans *t, int64_t off, enum way way)
     alu_rr(a, W, ALU_CMP, RDX, RCX);
     *w = (struct far_way){.far = far, .away = jcc(a, CC_NE)};
     keep_together(a, 4, 1);
+    w->jump = jump_if(a, way == BY_CALL ? CALL : NO_CC);
     if (far)
-        far->jump = jump_if(a, way == BY_CALL ? CALL : NO_CC);
+        far->jump = w->jump;
     w->landing = way == BY_CALL ? asm_here(a) : NULL;
 }
 
@@ -147,15 +148,13 @@ void emit_far_ways(struct trans *t)
     for (unsigned i = 0; i < t->far_ways_n; i++) {
         const struct far_way *w = &t->far_ways[i];
 
-        if (asm_full(a))
-            return;
         patch_here(a, w->away);
         if (w->landing) {
             fixup away = call(a);
             patch(a, jmp(a), w->landing);
             patch_here(a, away);
         }
-        patch_here(a, w->far->jump);
+        patch_here(a, w->jump);
         lea_data(t, RDX, w->far);
         patch(a, jmp(a), t->jit->thunks.far_away);
     }
