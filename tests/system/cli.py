@@ -360,6 +360,9 @@ def a_large_file_is_in_memory_once(b):
     process.kill()
     process.wait()
     os.unlink(initrd)
+    libraries = subprocess.run(["ldd", b.isthmus], capture_output=True, check=False).stdout
+    if b"libtsan" in libraries: # it has several bytes of its own for each
+        return
     assert 64 <= resident < 100, f"{resident} MiB"
 
 
