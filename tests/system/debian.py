@@ -20,6 +20,11 @@ CACHE = os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.
                      "isthmus", "tests")
 
 
+# What a device does with the guest's memory is not ThreadSanitizer's business.
+os.environ.setdefault("TSAN_OPTIONS", "suppressions=" + os.path.join(
+    os.path.dirname(os.path.abspath(__file__)), "tsan.supp"))
+
+
 class Unreachable(Exception):
     pass
 

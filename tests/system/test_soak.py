@@ -46,7 +46,6 @@ def boot(where, disk, aia):
     with open(scratch, "wb") as f:
         f.truncate(32 << 20)
     subprocess.run(["/sbin/mke2fs", "-q", "-t", "ext4", scratch], check=True)
-    os.environ["TSAN_OPTIONS"] = "suppressions=" + os.path.join(os.path.dirname(__file__), "tsan.supp")
     machine = debian.machine(ISTHMUS, initrd, 4, "1G")
     # Under ThreadSanitizer, on a busy host, a hart may have no turn for half a minute.
     machine[machine.index("--append") + 1] += " nosoftlockup rcupdate.rcu_cpu_stall_suppress=1"
