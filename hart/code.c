@@ -391,10 +391,8 @@ static struct block *decode_block(struct code_cache *c, struct code_page *page, 
         return NULL;
     *b = (struct block){.page = page, .off = off, .n = n, .first = ops[0].fn};
     memcpy(b->ops, ops, (n + 1) * sizeof(struct op));
-    if (c->translator) {
-        b->cache = c;
+    if (c->translator)
         make_cold(c, b);
-    }
     __atomic_store_n(&page->blocks[off / 2], b, __ATOMIC_RELEASE);
     return b;
 }
@@ -418,7 +416,7 @@ static struct block *decode_straddling(struct code_cache *c, struct code_page *p
     b = in.len == 4 ? chunk_alloc(c, page, block_size(1)) : NULL;
     if (!b)
         return NULL;
-    *b = (struct block){.page = page, .off = OFF, .n = 1, .first = exec_straddle, .cache = c};
+    *b = (struct block){.page = page, .off = OFF, .n = 1, .first = exec_straddle};
     fill_op(&b->ops[0], &in, 0);
     page->straddle.fn = b->ops[0].fn;
     b->ops[0].fn = exec_straddle;
@@ -489,13 +487,13 @@ EXEC(break)
 EXEC(warm)
 {
     struct block *b = (struct block *)((char *)op - offsetof(struct block, ops));
-    const struct translator *t = b->cache->translator;
+    const struct translator *t = h->code->translator;
     unsigned heat = __atomic_load_n(&b->heat, __ATOMIC_RELAXED);
 
     if (heat < t->hot) {
         __atomic_store_n(&b->heat, (uint8_t)(heat + 1), __ATOMIC_RELAXED);
         if (heat + 1 == t->hot) {
-            t->translate(t->opaque, b->cache, b);
+            t->translate(t->opaque, b);
             return OP_FN(op)(h, op);
         }
     }

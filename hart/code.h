@@ -26,7 +26,6 @@ struct code_cache;
 
 struct block {
     struct code_page *page; /* NULL: private, never chained */
-    struct code_cache *cache;
     void *native;  /* atomic: the translator's code for it, see struct translator */
     void *body;    /* the translator's: code behind the charge, for this block alone; NULL: none */
     exec_fn first; /* what ops[0].fn is to an interpreter */
@@ -34,7 +33,7 @@ struct block {
     uint8_t heat;  /* atomic: how often it was entered, up to translator.hot */
     uint8_t n;     /* instructions; a pseudo-op stands behind the last */
     bool path;     /* the translator's: native goes on with blocks that follow */
-    uint8_t seen;  /* atomic, the translator's: how often its own translation was at a slice's end */
+    uint8_t seen;  /* atomic, the translator's: how often a slice ended at its own translation */
     /* Atomic, the translator's: by op, what runs have shown (jit/memory.c). */
     uint64_t scattered;   /* its page is hardly ever that of the time before */
     uint64_t apart;       /* the accesses that it leads lie in two pages, or in a device */
@@ -53,7 +52,7 @@ struct translator {
     void *opaque;
     void *cold;
     unsigned hot; /* a block is handed over when it is entered for the hot-th time */
-    void (*translate)(void *opaque, struct code_cache *c, struct block *b);
+    void (*translate)(void *opaque, struct block *b);
     void (*reset)(void *opaque); /* forget all: no hart is in a block */
     bool (*full)(void *opaque);  /* there is room no more */
 };

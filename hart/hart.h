@@ -210,7 +210,7 @@ struct hart {
     int64_t left_aside;     /* translator: part of left, behind the slice that it is in */
     int64_t later;          /* translator: charged for blocks behind that of a slow way */
     struct block *split;    /* translator: accesses of this block's translation lie apart; NULL */
-    uint8_t slices;         /* translator: a count of slices that carries when a block is looked at */
+    uint8_t slices;         /* translator: a count of slices that carries when one is noted */
     void *frame;            /* translator: stack pointer where no call is noted on the stack */
     uint64_t aside[HART_ASIDE]; /* translator: what a translation puts aside for itself */
     uint64_t f[32];         /* single precision is NaN-boxed */

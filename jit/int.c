@@ -7,7 +7,8 @@
     static void emit_##name(struct trans *t, const struct insn *in)
 
 enum { OP_MOV_LOAD = 0x8b, OP_MOVSXD = 0x63, OP_IMUL = 0x0faf, OP_CMP = 0x3b, OP_TEST = 0x85 };
-enum { OP_ADD = ALU_ADD << 3 | 3, OP_AND = ALU_AND << 3 | 3, OP_LEA = 0x8d, OP_MOVZX_BYTE = 0x0fb6 };
+enum { OP_ADD = ALU_ADD << 3 | 3, OP_AND = ALU_AND << 3 | 3, OP_LEA = 0x8d };
+enum { OP_MOVZX_BYTE = 0x0fb6 };
 enum { OP_LZCNT = 0x0fbd, OP_TZCNT = 0x0fbc, OP_POPCNT = 0x0fb8, PREFIX_F3 = 0xf3 };
 
 /* d = low 32 bits of reg, sign-extended where that is needed */

@@ -9,7 +9,8 @@
  *   r15  hart.left
  *   rax, rcx, rdx  scratch, dead between guest instructions
  *   nine others    the guest registers that compilers use most (host_of); the rest stay in memory
- * All translated code shares the convention, so blocks are chained by plain jumps. rsp is aligned to 16.
+ * rsp is aligned to 16. All translated code shares the convention, so blocks are chained by plain
+ * jumps.
  *
  * A guest's call is one of the host's: the return address is pushed, and behind it the host's own
  * (jump.c). A guest's return to that address is the host's return. Nothing depends on it: what
@@ -17,9 +18,9 @@
  * mean, goes back to hart.frame, where none is noted.
  *
  * A translation starts with the charge of its instructions, and leaves by one of the common exits
- * (thunks.c). r15 has a slice of the run only, the rest of which is in hart.left_aside: when a charge
- * fails events are looked at, and if there are none the next slice is taken; now and then what code
- * is there is noted, which finds what is executed most. What a translation does
+ * (thunks.c). r15 has a slice of the run only, the rest of which is in hart.left_aside: when a
+ * charge fails events are looked at, and if there are none the next slice is taken; now and then
+ * what code is there is noted, which finds what is executed most. What a translation does
  * rarely is written apart from what it does always, so that hot code lies close together.
  * What it does not translate, and the slow way of what it does, is done by the
  * interpreter's own function for the instruction, called on a copy of the op behind which a
@@ -52,17 +53,17 @@ struct thunks {
     uint8_t *exit_offset[NATIVE_EXITS], *exit_pc[NATIVE_EXITS];
     uint8_t *cold;      /* a block that is not translated was entered; rcx: the block */
     uint8_t *fallback;  /* called: execute the op at rax of the block at offset ecx, or leave */
-    uint8_t *interpret; /* leave: the interpreter goes on with the op at rax of the block at ecx; rdx:
-                           the translation's head */
-    uint8_t *spent; /* the charge of a block failed, and was given back; rax: the block's native code,
-                       ecx: its offset. Goes on there with more of the run, or leaves */
+    uint8_t *interpret; /* leave: the interpreter goes on with the op at rax of the block at ecx;
+                           rdx: the translation's head */
+    uint8_t *spent;     /* the charge of a block failed, and was given back; rax: the block's native
+                           code, ecx: its offset. Goes on there with more of the run, or leaves */
     uint8_t *spent_own; /* the same, of a block's own translation: now and then it is noted */
     uint8_t *cold_rax;  /* leave to offset rax of the page, where no block is decoded */
-    uint8_t *look;      /* called: rcx = the block at the address in rax, even, or leaves; vpage is its
-                           page's; other scratch registers are lost */
+    uint8_t *look;      /* called: rcx = the block at the address in rax, even, or leaves; vpage is
+                           its page's; other scratch registers are lost */
     uint8_t *far;       /* called: rax = vpage += rax, rcx = the page there, or NULL */
-    uint8_t *far_away;  /* go on at offset rdx->off of the page at rax; rdx: struct far_jump, which may
-                           be linked now */
+    uint8_t *far_away;  /* go on at offset rdx->off of the page at rax; rdx: struct far_jump, which
+                           may be linked now */
     uint8_t *unwind;    /* a return to rax, not from the call noted last */
     uint8_t *unwound;   /* one from none */
     /* Called: jit_note_misses(hart, rax, left); scratch registers are lost. */
@@ -170,7 +171,7 @@ struct step {
     uint8_t later;       /* instructions charged for blocks behind this one */
     bool on;             /* the block's last, and the path goes on at another one's first */
     bool taken;          /* a branch that does so by being taken */
-    uint8_t returned;    /* of a call: the step that is the return from it, where that is on the path, */
+    uint8_t returned;    /* of a call: the step that is its return; 0: none on the path */
 };
 enum { PATH_MAX = BLOCK_MAX };
 
@@ -200,16 +201,16 @@ struct stub {
     fixup miss, split;    /* not the entry guessed; not all of the group in one page */
 };
 
-/* A jump to a place of the page that had no translation: how to go there otherwise is written apart.
- */
+/* A jump to a place of the page that had no translation: how to go there otherwise is written
+ * apart. */
 struct way_out {
     fixup from;
     uint32_t off;
 };
 enum { WAYS_MAX = 4 * PATH_MAX };
 
-/* A jump to another page: what it does where it does not find the page, or is not linked, is written
- * apart. */
+/* A jump to another page: what it does where it does not find the page, or is not linked, is
+ * written apart. */
 struct far_way {
     struct far_jump *far; /* only to point at: where the buffer is full, code may be over it */
     fixup away, jump; /* not the page; the page */
@@ -279,8 +280,8 @@ void jit_plan_accesses(struct trans *t);
 /* What in does with memory. False: nothing that the translator does inline. */
 bool jit_access_of(const struct insn *in, struct access *access);
 
-/* fuse.c: which instructions are computed together, and which then need not be. Fills t->fusions and
- * t->dead from t->in. */
+/* fuse.c: which instructions are computed together, and which then need not be. Fills t->fusions
+ * and t->dead from t->in. */
 void jit_plan_fusions(struct trans *t);
 void emit_fusion(struct trans *t, const struct insn *in, const struct fusion *f);
 /* It computes rd of rs1, rs2 and the immediate, and cannot trap. */
@@ -305,8 +306,8 @@ void emit_skip(struct trans *t, unsigned cc, unsigned rd);
 /* translate.c: the step, which jit_is_pure, if it is not dead. */
 void emit_pure(struct trans *t);
 
-/* translate.c: a site missed often; a slice of the run ended at the block at offset off of the page.
- * Called from translated code. */
+/* translate.c: a site missed often; a slice of the run ended at the block at offset off of the
+ * page. Called from translated code. */
 void jit_note_misses(struct hart *h, const struct site_note *note, int64_t left);
 void jit_note_block(struct hart *h, void *off, int64_t left);
 /* The jump is taken, to h->pc: link it if there is a translation. */
@@ -335,17 +336,18 @@ extern const emit_fn jit_emit_fp[INSN_COUNT];
 extern const emit_fn jit_emit_csr[INSN_COUNT]; /* where jit_csr_is_inline */
 bool jit_csr_is_inline(const struct isa *isa, const struct insn *in);
 
-/* A slow way for the step, to which the caller adds jumps (stub_from), and which comes back to where
- * stub_resume says. */
+/* A slow way for the step, to which the caller adds jumps (stub_from), and which comes back to
+ * where stub_resume says. */
 struct stub *stub_new(struct trans *t);
 void stub_from(struct stub *s, fixup from);
 void stub_resume(struct trans *t, struct stub *s);
 /* In the slow way: go back there. */
 void emit_resume(struct trans *t, const struct stub *s);
-/* In the slow way, behind the step: leave, the interpreter goes on with the block. head: as hart.split. */
+/* In the slow way, behind the step: leave, the interpreter goes on with the block. head: as
+ * hart.split. */
 void emit_interpret(struct trans *t, const struct block *head);
-/* True where step at is a jalr that goes a constant distance, behind an auipc for it, as calls of what is
- * far away do. *off: its target from the page's start, in another page. */
+/* True where step at is a jalr that goes a constant distance, behind an auipc for it, as calls of
+ * what is far away do. *off: its target from the page's start, in another page. */
 bool jit_is_far_call(const struct trans *t, unsigned at, int64_t *off);
 /* What branches out of the middle of the path go to: in the page, or far. */
 void emit_asides(struct trans *t, bool far);

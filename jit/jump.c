@@ -131,7 +131,8 @@ static void goto_far(struct trans *t, int64_t off, enum way way)
     align(a, 8, 2);
     movabs(a, RDX, 0);
     if (far)
-        *far = (struct far_jump){.off = off & (PAGE_SIZE - 1), .page = a->at - 8, .tries = FAR_TRIES};
+        *far = (struct far_jump){
+            .off = off & (PAGE_SIZE - 1), .page = a->at - 8, .tries = FAR_TRIES};
     alu_rr(a, W, ALU_CMP, RDX, RCX);
     *w = (struct far_way){.far = far, .away = jcc(a, CC_NE)};
     keep_together(a, 4, 1);
@@ -180,8 +181,8 @@ void emit_goto(struct trans *t, int64_t off)
     goto_by(t, off, BY_JUMP);
 }
 
-/* The path's last branch, where it is taken, goes on right here, or aside to another page. One in the middle goes aside where
- * it leaves the path, and what was charged behind it is given back. */
+/* The path's last branch, where it is taken, goes on right here, or aside to another page. One in
+ * the middle goes aside where it leaves the path, and what was charged behind it is given back. */
 static void branch(struct trans *t, const struct insn *in, enum cond cc)
 {
     const struct step *step = step_of(t);
@@ -344,10 +345,14 @@ static bool is_return(const struct insn *in)
 
 bool jit_is_far_call(const struct trans *t, unsigned at, int64_t *off)
 {
-    const struct insn *in = &t->in[at], *base = in - 1;
-    const struct step *step = &t->steps[at - 1];
+    const struct insn *in = &t->in[at], *base;
+    const struct step *step;
 
-    if (in->base != INSN_jalr || at == 0 || base->base != INSN_auipc || base->rd != in->rs1 || !in->rs1)
+    if (in->base != INSN_jalr || !in->rs1 || at == 0)
+        return false;
+    base = &t->in[at - 1];
+    step = &t->steps[at - 1];
+    if (base->base != INSN_auipc || base->rd != in->rs1)
         return false;
     *off = (int64_t)step->block->off + step->op->off + base->imm + (in->imm & -2);
     return !is_in_page(*off) && *off == (int32_t)*off;

@@ -127,8 +127,8 @@ static void write_stubs(struct trans *t)
     }
 }
 
-/* jit.slice (a microsecond or so), slices_noted and seen_many: 32,000 instructions in a block make it
- * a path. Soon: where blocks are translated early. */
+/* jit.slice (a microsecond or so), slices_noted and seen_many: 32,000 instructions in a block make
+ * it a path. Soon: where blocks are translated early. */
 enum { SLICE = 2048, SLICES_NOTED = 4, SEEN_MANY = 4 };
 enum { SLICE_SOON = 64, SLICES_NOTED_SOON = 2, SEEN_MANY_SOON = 1 };
 enum { HOT_SHARE = 6 }; /* sixteenths of the buffer for hot code */
@@ -539,7 +539,7 @@ void jit_note_misses(struct hart *h, const struct site_note *note, int64_t left)
         return;
     __atomic_fetch_or(&b->scattered, BIT(note->op), __ATOMIC_RELAXED);
     if (__atomic_load_n(&note->head->native, __ATOMIC_RELAXED) == note->entry)
-        translate_again(code_translator(b->cache)->opaque, note->head, false);
+        translate_again(code_translator(h->code)->opaque, note->head, false);
 }
 
 /* The interpreter goes on with op `at` of b, because the translation of head found that accesses
@@ -554,7 +554,7 @@ static void note_split(struct hart *h, struct block *head, struct block *b, cons
     if (!is_frequent(now, &b->splits_seen, SPLITS_MANY, SPLITS_APART))
         return;
     __atomic_fetch_or(&b->apart, BIT(at - 1 - b->ops), __ATOMIC_RELAXED);
-    translate_again(code_translator(b->cache)->opaque, head, true);
+    translate_again(code_translator(h->code)->opaque, head, true);
 }
 
 /* Only a block's first op is at its start. */
@@ -569,7 +569,7 @@ static struct block *block_of(const struct op *op)
 static const struct op *exec_native(struct hart *h, const struct op *op)
 {
     struct block *b = block_of(op);
-    const struct jit *jit = code_translator(b->cache)->opaque;
+    const struct jit *jit = code_translator(h->code)->opaque;
     const struct op *next;
 
     h->counters.native_entries++;
@@ -586,7 +586,7 @@ static const struct op *exec_native(struct hart *h, const struct op *op)
     return OP_FN(next)(h, next);
 }
 
-static void translate(void *opaque, struct code_cache *c, struct block *b)
+static void translate(void *opaque, struct block *b)
 {
     struct jit *jit = opaque;
     uint8_t *entry;

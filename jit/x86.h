@@ -297,8 +297,8 @@ static inline void align(struct asm_ *a, unsigned to, unsigned before)
         put8(a, nops[n][i]);
 }
 
-/* The bytes [before, before + n) further on will be stored to while they may be executed: put them into
- * one aligned quadword. */
+/* The bytes [before, before + n) further on will be stored to while they may be executed: put them
+ * into one aligned quadword. */
 static inline void keep_together(struct asm_ *a, unsigned n, unsigned before)
 {
     unsigned at = ((uintptr_t)asm_here(a) + before) % 8;

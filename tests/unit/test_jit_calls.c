@@ -3,8 +3,8 @@
  * Calls and returns, and jumps to other pages, which the translator links (jit/jump.c), beside the
  * interpreter: random functions in some pages that call each other by all means, return to where
  * they were called, or not quite, or from what called them, while other pages of code are
- * mapped, code is changed and address spaces are switched, with a trap and without, between call and
- * return.
+ * mapped, code is changed and address spaces are switched, with a trap and without, between call
+ * and return.
  */
 #include "tests/unit/jit_fixture.h"
 
@@ -20,8 +20,8 @@ enum { BGE = 5, BLTU = 6 };
 #define ECALL UINT32_C(0x00000073)
 enum { ECALL_FROM_S = 9 };
 
-/* Beside those of the fixture: the stack's top, the table of the pages' entries, the other space, and
- * where code is changed. */
+/* Beside those of the fixture: the stack's top, the table of the pages' entries, the other space,
+ * and where code is changed. */
 enum { TOP = 18, TABLE, OTHER_SPACE, CHANGED };
 
 struct function {
@@ -84,7 +84,7 @@ static bool is_leaf(unsigned slot)
     return slot % IN_PAGE == 7;
 }
 
-/* The first slot of a page is for what runs on from the page before, and for the loop that calls. */
+/* The first slot of a page is for what runs on from the page before, or for the loop that calls. */
 static unsigned any_slot(void)
 {
     return next(PAGES) * IN_PAGE + 1 + next(IN_PAGE - 1);
