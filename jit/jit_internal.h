@@ -106,7 +106,7 @@ struct jit {
     unsigned sites;                              /* given away so far, modulo HART_SITES */
     /* So many instructions at most are executed before events are looked at; of so many slices one
      * notes the block at its end; which is made a path when that was so often. */
-    unsigned slice, slices_noted, seen_many;
+    unsigned slice, slices_noted, seen_many; /* slices_noted: 2, 4, ... 128 */
     struct thunks thunks;
     struct jit_counters counters;
     FILE *perf_map;

@@ -130,7 +130,7 @@ static void write_stubs(struct trans *t)
 /* jit.slice (a microsecond or so), slices_noted and seen_many: 32,000 instructions in a block make
  * it a path. Soon: where blocks are translated early. */
 enum { SLICE = 2048, SLICES_NOTED = 4, SEEN_MANY = 4 };
-enum { SLICE_SOON = 64, SLICES_NOTED_SOON = 2, SEEN_MANY_SOON = 1 };
+enum { SLICE_SOON = 32, SLICES_NOTED_SOON = 2, SEEN_MANY_SOON = 1 };
 enum { HOT_SHARE = 6 }; /* sixteenths of the buffer for hot code */
 enum {
     SYSTEM_SHARE = 4

@@ -179,7 +179,7 @@ static void scattered_accesses_stop_guessing(void **state)
     set_x(l, A0, RAM + DATA);
     run(l, 100 * ROUND);
     before = translations(l);
-    run(l, 5000 * ROUND);
+    run(l, 20000 * ROUND);
     assert_int_equal(translations(l), before + 1);
     run(l, 20000 * ROUND);
     assert_int_equal(translations(l), before + 1);
