@@ -121,6 +121,7 @@ struct hart_sites {
     uint64_t seen[HART_SITES];   /* instructions retired when there were many before */
 };
 
+/* Translator: words that a translation may put aside. */
 enum { HART_ASIDE = 17 };
 
 /* What a hart counts beside instructions (read by --stats). */
@@ -212,7 +213,7 @@ struct hart {
     struct block *split;    /* translator: accesses of this block's translation lie apart; NULL */
     uint8_t slices;         /* translator: a count of slices that carries when one is noted */
     void *frame;            /* translator: stack pointer where no call is noted on the stack */
-    uint64_t aside[HART_ASIDE]; /* translator: what a translation puts aside for itself */
+    uint64_t aside[HART_ASIDE];
     uint64_t f[32];         /* single precision is NaN-boxed */
     uint32_t host_fp;       /* the thread's own FPU state while the hart runs */
 

@@ -124,7 +124,7 @@ void jit_plan_fusions(struct trans *t)
 
         if (!jit_is_pure(in)) {
             live = (uint32_t)ALL_LIVE;
-            if (in->base == INSN_jal || jit_is_far_call(t, i, &off))
+            if (in->base == INSN_jal || jit_is_direct_jalr(t, i, &off))
                 live &= ~rd;
             continue;
         }

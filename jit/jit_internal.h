@@ -306,12 +306,33 @@ void emit_skip(struct trans *t, unsigned cc, unsigned rd);
 /* translate.c: the step, which jit_is_pure, if it is not dead. */
 void emit_pure(struct trans *t);
 
+/* buffer.c: map jit->size bytes, twice: 0 or an error; whatever is mapped of it, and perf's map. */
+int jit_map_buffer(struct jit *jit);
+void jit_unmap_buffer(struct jit *jit);
+/* Code grows from one offset of the buffer to another: have each large page that is full be one. */
+void jit_use_large_pages(struct jit *jit, size_t from, size_t to);
+size_t jit_bytes_used(const struct jit *jit);
+/* Begin perf's map; name the translation in it, where there is one. */
+void jit_open_perf_map(struct jit *jit);
+void jit_note_for_perf(struct jit *jit, const struct trans *t);
+
+/* link.c: jumps that waited for block b to be translated go straight to its translation. */
+void jit_link_jumps_to(struct jit *jit, const struct block *b, const uint8_t *entry);
+/* The jumps of a translation to what is not translated wait. */
+void jit_enlist_unlinked(struct jit *jit, struct unlinked *list);
+/* Have who jumps to the translation `from` go on to `to`: its first DIVERTED bytes become a jump.
+ * Harts that execute it meanwhile see the one or the other; what is behind it stays. */
+enum { DIVERTED = 5 };
+void jit_divert(const struct jit *jit, uint8_t *from, const uint8_t *to);
+/* The jump is taken, to h->pc: link it if there is a translation. Called from translated code. */
+void jit_link_far(struct hart *h, struct far_jump *far, int64_t left);
+/* The block at va that is decoded, as the hart's exec TLB has it. NULL: none. */
+struct block *jit_block_at(const struct hart *h, uint64_t va);
+
 /* translate.c: a site missed often; a slice of the run ended at the block at offset off of the
  * page. Called from translated code. */
 void jit_note_misses(struct hart *h, const struct site_note *note, int64_t left);
 void jit_note_block(struct hart *h, void *off, int64_t left);
-/* The jump is taken, to h->pc: link it if there is a translation. */
-void jit_link_far(struct hart *h, struct far_jump *far, int64_t left);
 
 /* A site of the harts: given away in turn. */
 static inline unsigned jit_site(struct jit *jit)
@@ -346,9 +367,9 @@ void emit_resume(struct trans *t, const struct stub *s);
 /* In the slow way, behind the step: leave, the interpreter goes on with the block. head: as
  * hart.split. */
 void emit_interpret(struct trans *t, const struct block *head);
-/* True where step at is a jalr that goes a constant distance, behind an auipc for it, as calls of
- * what is far away do. *off: its target from the page's start, in another page. */
-bool jit_is_far_call(const struct trans *t, unsigned at, int64_t *off);
+/* True where step at is a jalr behind an auipc for it, as calls of what is far away are: it goes a
+ * constant distance. *off: its target from the page's start. */
+bool jit_is_direct_jalr(const struct trans *t, unsigned at, int64_t *off);
 /* What branches out of the middle of the path go to: in the page, or far. */
 void emit_asides(struct trans *t, bool far);
 /* The rare part of jumps to what had no translation. */

@@ -300,21 +300,30 @@ void emit_asides(struct trans *t, bool far)
     }
 }
 
-EMIT(jal)
+/* The step, a jump that sets in->rd, goes to offset off from the page's start. */
+static void link_and_goto(struct trans *t, const struct insn *in, int64_t off)
 {
-    const struct step *step = step_of(t);
     bool calls = is_call(t, in);
 
     link(t, in->rd);
+    if (calls)
+        push(&t->a, RCX);
+    goto_by(t, off, calls ? BY_CALL : BY_JUMP);
+    if (calls)
+        emit_landing(t);
+}
+
+EMIT(jal)
+{
+    const struct step *step = step_of(t);
+
     if (!step->on) {
-        if (calls)
-            push(&t->a, RCX);
-        goto_by(t, (int64_t)page_offset(t) + in->imm, calls ? BY_CALL : BY_JUMP);
-        if (calls)
-            emit_landing(t);
-    } else if (calls && !step->returned) {
-        note_call(t);
+        link_and_goto(t, in, (int64_t)page_offset(t) + in->imm);
+        return;
     }
+    link(t, in->rd);
+    if (is_call(t, in) && !step->returned)
+        note_call(t);
 }
 
 /* To the address in rax where it is in the page, as the targets of a switch are, by the page's
@@ -343,7 +352,7 @@ static bool is_return(const struct insn *in)
     return in->rd == 0 && (in->rs1 == REG_RA || in->rs1 == REG_T0);
 }
 
-bool jit_is_far_call(const struct trans *t, unsigned at, int64_t *off)
+bool jit_is_direct_jalr(const struct trans *t, unsigned at, int64_t *off)
 {
     const struct insn *in = &t->in[at], *base;
     const struct step *step;
@@ -355,7 +364,7 @@ bool jit_is_far_call(const struct trans *t, unsigned at, int64_t *off)
     if (base->base != INSN_auipc || base->rd != in->rs1)
         return false;
     *off = (int64_t)step->block->off + step->op->off + base->imm + (in->imm & -2);
-    return !is_in_page(*off) && *off == (int32_t)*off;
+    return *off == (int32_t)*off;
 }
 
 EMIT(jalr)
@@ -365,15 +374,8 @@ EMIT(jalr)
     if (step_of(t)->on) /* a return, to where the path goes on */
         return;
     t->done = true;
-    if (jit_is_far_call(t, t->at, &off)) {
-        bool calls = is_call(t, in);
-
-        link(t, in->rd);
-        if (calls)
-            push(&t->a, RCX);
-        goto_far(t, off, calls ? BY_CALL : BY_JUMP);
-        if (calls)
-            emit_landing(t);
+    if (jit_is_direct_jalr(t, t->at, &off)) {
+        link_and_goto(t, in, off);
         return;
     }
     load_reg(t, RAX, in->rs1);

@@ -10,6 +10,9 @@
  * address checks it, and nobody waits for either. A site is no more than a guess, of an entry's
  * place and not of what it holds, so that fences and world switches need not know of it.
  *
+ * Code that is not executed often has no sites, whose memory it would wait for: it computes the
+ * place of the address.
+ *
  * Sites that miss often (addresses all over memory) are found out by what they count, and the block
  * is translated anew with their bits in block.scattered: these accesses compute the place. Accesses
  * by one base share a look-up where they can (plan.c).
@@ -51,15 +54,16 @@ static unsigned index_of(const struct trans *t)
     return (unsigned)(step_of(t)->op - step_of(t)->block->ops);
 }
 
-/* dst = base register + offset */
-static void base_plus(struct trans *t, unsigned dst, unsigned base, int32_t offset)
+/* dst = base register + offset; scratch has the base then, if that is in memory. */
+static void base_plus(struct trans *t, unsigned dst, unsigned scratch, unsigned base,
+                      int32_t offset)
 {
-    if (base && offset)
-        lea(&t->a, W, dst, use(t, base, dst), offset);
-    else if (base)
-        load_reg(t, dst, base);
-    else
+    if (!base)
         mov_ri(&t->a, dst, (uint64_t)(int64_t)offset);
+    else if (offset)
+        lea(&t->a, W, dst, use(t, base, scratch), offset);
+    else
+        mov_rr(&t->a, dst, use(t, base, scratch));
 }
 
 /* rcx = place of the entry for the page that reg points into */
@@ -73,14 +77,7 @@ static void place(struct asm_ *a, unsigned reg)
  * alignment. rax is lost; it has the base if that is in memory. */
 static void wanted_tag(struct trans *t, const struct access *x)
 {
-    unsigned base = x->base ? use(t, x->base, RAX) : RAX;
-
-    if (!x->base)
-        mov_ri(&t->a, RDX, (uint64_t)(int64_t)x->low);
-    else if (x->low)
-        lea(&t->a, W, RDX, base, x->low);
-    else
-        mov_rr(&t->a, RDX, base);
+    base_plus(t, RDX, RAX, x->base, x->low);
     alu_ri(&t->a, W, ALU_AND, RDX, -PAGE_SIZE | ((int32_t)x->size - 1));
 }
 
@@ -99,7 +96,7 @@ static fixup compare_tag(struct trans *t, const struct access *x)
 /* Jumps where the last datum of the group is in another page than rdx; rax is lost. */
 static fixup compare_pages(struct trans *t, const struct access *x)
 {
-    base_plus(t, RAX, x->base, x->high);
+    base_plus(t, RAX, RAX, x->base, x->high);
     alu_rr(&t->a, W, ALU_XOR, RAX, RDX);
     shift_ri(&t->a, W, SHIFT_SHR, RAX, PAGE_SHIFT);
     return jcc(&t->a, CC_NE);
@@ -131,7 +128,7 @@ static void look_up(struct trans *t, struct stub *s, const struct access *x)
     s->emit = emit_access_stub;
     s->access = *x;
     s->begin = asm_here(&t->a);
-    if (t->path && x->predicted)
+    if (x->predicted)
         op_rm(&t->a, 0, 0x8b, RCX, RBP, site_entry(x));
     else if (t->path) /* the base is there before the address is; mostly both are in one page */
         place(&t->a, x->base ? use(t, x->base, RAX) : RSP);

@@ -36,16 +36,16 @@ static void save_mapped(struct asm_ *a)
 }
 
 /* Of all that is left, as C code leaves it, keep a slice; rdx is lost. */
-static void load_left(struct asm_ *a, unsigned slice)
+static void load_left(struct asm_ *a, const struct jit *jit)
 {
     fixup little;
 
     mov_rm(a, LEFT, RBP, HART(left));
-    lea(a, W, RDX, LEFT, -(int32_t)slice);
+    lea(a, W, RDX, LEFT, -(int32_t)jit->slice);
     op_rr(a, W, 0x85, RDX, RDX);
     little = jcc(a, CC_LE);
     mov_mr(a, RBP, HART(left_aside), RDX);
-    mov_ri(a, LEFT, slice);
+    mov_ri(a, LEFT, jit->slice);
     patch_here(a, little);
 }
 
@@ -58,8 +58,10 @@ static void save_left(struct asm_ *a)
 }
 
 /* const struct op *enter(struct hart *h, void *native) */
-static void make_enter(struct asm_ *a, struct thunks *th, unsigned slice)
+static void make_enter(struct asm_ *a, struct jit *jit)
 {
+    struct thunks *th = &jit->thunks;
+
     th->enter = (const struct op *(*)(struct hart *, void *))(uintptr_t)asm_here(a);
     for (unsigned i = 0; i < sizeof(callee_saved); i++)
         push(a, callee_saved[i]);
@@ -69,7 +71,7 @@ static void make_enter(struct asm_ *a, struct thunks *th, unsigned slice)
     lea(a, W, RBP, RDI, offsetof(struct hart, x[16]));
     mov_mr(a, RBP, HART(frame), RSP);
     mov_rr(a, RAX, RSI);
-    load_left(a, slice);
+    load_left(a, jit);
     load_mapped(a);
     op_rr(a, 0, 0xff, 4, RAX); /* jmp rax */
 }
@@ -239,8 +241,7 @@ static void make_spent(struct asm_ *a, struct jit *jit, const uint8_t *note)
 
 /* Behind an op that ended the block, by an exception or a return from one: go on at hart.pc, where
  * hart_run would. */
-static void make_go_on(struct asm_ *a, const struct thunks *th, unsigned slice,
-                       const uint8_t *leave)
+static void make_go_on(struct asm_ *a, const struct jit *jit, const uint8_t *leave)
 {
     fixup not [3];
 
@@ -251,11 +252,11 @@ static void make_go_on(struct asm_ *a, const struct thunks *th, unsigned slice,
     mov_rm(a, RDX, RBP, HART(left));
     alu_rm(a, W, ALU_CMP, RDX, RBP, HART(slack));
     not [2] = jcc(a, CC_LE);
-    load_left(a, slice);
+    load_left(a, jit);
     load_mapped(a);
     jit_forget_calls(a);
     mov_rm(a, RAX, RBP, HART(pc));
-    jit_look(a, th);
+    jit_look(a, &jit->thunks);
     jit_goto_block(a, BY_JUMP);
     for (unsigned i = 0; i < ARRAY_SIZE(not ); i++)
         patch_here(a, not [i]);
@@ -267,12 +268,12 @@ static void make_go_on(struct asm_ *a, const struct thunks *th, unsigned slice,
  * behind it, which the op must not see. Returns to the caller after the op, or does not where it
  * ended the block. Where an event came up the interpreter does the rest of the block, behind which
  * it looks at events. */
-static void make_fallback(struct asm_ *a, struct thunks *th, unsigned slice, const uint8_t *leave,
+static void make_fallback(struct asm_ *a, struct jit *jit, const uint8_t *leave,
                           const uint8_t *leave_with_op)
 {
     fixup trapped, event;
 
-    th->fallback = asm_here(a);
+    jit->thunks.fallback = asm_here(a);
     push(a, RAX);
     mov_mr(a, RBP, HART(later), RDX);
     alu_rr(a, W, ALU_ADD, LEFT, RDX);
@@ -288,7 +289,7 @@ static void make_fallback(struct asm_ *a, struct thunks *th, unsigned slice, con
     alu_mi(a, 0, ALU_CMP, RBP, HART(wait_event), 0);
     event = jcc(a, CC_NE);
     load_mapped(a);
-    load_left(a, slice);
+    load_left(a, jit);
     alu_rm(a, W, ALU_SUB, LEFT, RBP, HART(later));
     alu_ri(a, W, ALU_ADD, RSP, 8);
     ret(a);
@@ -298,7 +299,7 @@ static void make_fallback(struct asm_ *a, struct thunks *th, unsigned slice, con
     count_exit(a, NATIVE_EXIT_EVENT);
     patch(a, jmp(a), leave_with_op);
     patch_here(a, trapped);
-    make_go_on(a, th, slice, leave);
+    make_go_on(a, jit, leave);
 }
 
 static void make_interpret(struct asm_ *a, struct thunks *th, const uint8_t *leave_with_op)
@@ -341,9 +342,9 @@ void jit_make_thunks(struct jit *jit, struct asm_ *a)
     make_look(a, &jit->thunks);
     make_far(a, &jit->thunks);
     make_unwind(a, &jit->thunks);
-    make_enter(a, &jit->thunks, jit->slice);
+    make_enter(a, jit);
     make_spent(a, jit, make_call(a, (uintptr_t)jit_note_block));
-    make_fallback(a, &jit->thunks, jit->slice, leave, leave_with_op);
+    make_fallback(a, jit, leave, leave_with_op);
     make_interpret(a, &jit->thunks, leave_with_op);
     jit->thunks.note = make_call(a, (uintptr_t)jit_note_misses);
     make_far_away(a, &jit->thunks, make_call(a, (uintptr_t)jit_link_far));

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Translation of a block: its frame (charge, body, slow ways) and the buffer that it goes to. */
+/* Translation of a block: its frame (charge, body, slow ways), when it is made, and what the seam
+ * asks for. */
 #include "jit/jit_internal.h"
 
 #include "hart/csr.h"
@@ -9,11 +10,8 @@
 #include <cpuid.h>
 #endif
 #include <assert.h>
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 /* --- Stubs and fallbacks --- */
 
@@ -178,18 +176,11 @@ void emit_pure(struct trans *t)
  * addresses mean the same code as before. */
 static bool keeps_addresses(const struct insn *in)
 {
-    switch (in->base) {
-    case INSN_csrrw:
-    case INSN_csrrs:
-    case INSN_csrrc:
-    case INSN_csrrwi:
-    case INSN_csrrsi:
-    case INSN_csrrci:
-        return in->imm == CSR_sstatus || in->imm == CSR_sie || in->imm == CSR_sip ||
-               in->imm == CSR_stimecmp;
-    default:
-        return false;
-    }
+    unsigned format = isa_row(in->base)->format;
+
+    return (format == FMT_CSR || format == FMT_CSRI) &&
+           (in->imm == CSR_sstatus || in->imm == CSR_sie || in->imm == CSR_sip ||
+            in->imm == CSR_stimecmp);
 }
 
 static void write_body(struct trans *t)
@@ -268,8 +259,6 @@ static void write_retreat(struct trans *t)
     patch(a, jcc(a, CC_GE), t->head->body);
 }
 
-enum { DIVERTED = 5 }; /* bytes of a jump */
-
 static void write_path(struct trans *t)
 {
     struct asm_ *a = &t->a;
@@ -309,20 +298,6 @@ static void write_path(struct trans *t)
     turn(t);
 }
 
-static void note_for_perf(struct jit *jit, const struct trans *t)
-{
-    const uint8_t *rare = jit->exec + jit->rare;
-    unsigned long address = t->head->page->ppn << PAGE_SHIFT | t->head->off;
-
-    if (!jit->perf_map)
-        return;
-    fprintf(jit->perf_map, "%lx %lx guest_%lx\n", (unsigned long)(uintptr_t)t->entry,
-            (unsigned long)(asm_here(&t->a) - t->entry), address);
-    fprintf(jit->perf_map, "%lx %lx guest_%lx_rare\n", (unsigned long)(uintptr_t)rare,
-            (unsigned long)(asm_here(&t->other) - rare), address);
-    fflush(jit->perf_map);
-}
-
 /* The fallback of an instruction spills and loads all registers. A block with many of them, such as
  * a hypervisor's switch of worlds, is quicker interpreted. */
 static bool mostly_system(const struct jit *jit, const struct block *b)
@@ -336,66 +311,6 @@ static bool mostly_system(const struct jit *jit, const struct block *b)
         n += in.class == CLASS_SYSTEM && !jit_emitter_of(jit->isa, &in);
     }
     return n * SYSTEM_SHARE > b->n;
-}
-
-static struct unlinked **unlinked_at(struct jit *jit, const struct code_page *page, uint32_t off)
-{
-    return &jit->unlinked[(page->ppn * (PAGE_SIZE / 2) + off / 2) % UNLINKED_BUCKETS];
-}
-
-/* Have the jump go to target from now on, while harts may be executing it. */
-static void link_jump(const struct jit *jit, fixup jump, const uint8_t *target)
-{
-    int32_t distance = (int32_t)(target - (jump + 4 - jit->write + jit->exec));
-
-    __atomic_store_n((int32_t *)jump, distance, __ATOMIC_RELEASE);
-}
-
-/* Jumps that waited for block b to be translated go straight to its translation. */
-static void link_jumps_to(struct jit *jit, const struct block *b, const uint8_t *entry)
-{
-    struct unlinked **at = unlinked_at(jit, b->page, b->off);
-
-    while (*at) {
-        struct unlinked *u = *at;
-
-        if (u->page == b->page && u->off == b->off) {
-            link_jump(jit, u->jump, entry);
-            *at = u->next;
-        } else {
-            at = &u->next;
-        }
-    }
-}
-
-/* The translation's jumps to what is not translated wait. */
-static void enlist_unlinked(struct jit *jit, struct unlinked *list)
-{
-    for (struct unlinked *u = list, *next; u; u = next) {
-        struct unlinked **at = unlinked_at(jit, u->page, u->off);
-
-        next = u->next;
-        u->next = *at;
-        *at = u;
-    }
-}
-
-#ifndef MADV_COLLAPSE
-#define MADV_COLLAPSE 25 /* Linux 6.1; older C libraries do not have it */
-#endif
-enum { LARGE_PAGE = 2 << 20 };
-
-/* Code grows from one offset of the buffer to another. Programs with much code wait for the host's
- * instruction TLB: have each large page that is full be one. */
-static void use_large_pages(struct jit *jit, size_t from, size_t to)
-{
-    if (from / LARGE_PAGE == to / LARGE_PAGE || jit->no_large_pages)
-        return;
-    from = from / LARGE_PAGE * LARGE_PAGE;
-    /* A kernel without it says so each time; one without such a page now, once. */
-    if (madvise(jit->write + from, LARGE_PAGE, MADV_COLLAPSE) ||
-        madvise(jit->exec + from, LARGE_PAGE, MADV_COLLAPSE))
-        jit->no_large_pages = errno == EINVAL;
 }
 
 /* Write a translation of b, or of the path that begins with it, with what is known by now. NULL: no
@@ -432,9 +347,9 @@ static uint8_t *write_translation(struct jit *jit, struct block *b, bool path)
         __atomic_store_n(&jit->full, true, __ATOMIC_RELAXED);
         return NULL;
     }
-    note_for_perf(jit, &t);
-    use_large_pages(jit, jit->code, (size_t)(t.a.at - jit->write));
-    use_large_pages(jit, jit->rare, (size_t)(t.other.at - jit->write));
+    jit_note_for_perf(jit, &t);
+    jit_use_large_pages(jit, jit->code, (size_t)(t.a.at - jit->write));
+    jit_use_large_pages(jit, jit->rare, (size_t)(t.other.at - jit->write));
     jit->code = (size_t)(t.a.at - jit->write);
     jit->rare = (size_t)(t.other.at - jit->write);
     jit->data = t.data;
@@ -442,23 +357,8 @@ static uint8_t *write_translation(struct jit *jit, struct block *b, bool path)
     jit->counters.paths += path;
     if (!path)
         b->body = t.body;
-    enlist_unlinked(jit, t.unlinked);
+    jit_enlist_unlinked(jit, t.unlinked);
     return t.entry;
-}
-
-/* Have who jumps to the translation `from` go on to `to`: its first instruction becomes a jump.
- * Harts that execute it meanwhile see the one or the other; what is behind it stays. */
-static void divert(const struct jit *jit, uint8_t *from, const uint8_t *to)
-{
-    uint8_t *at = from - jit->exec + jit->write;
-    unsigned before = (uintptr_t)at % 8;
-    uint32_t distance = (uint32_t)(to - (from + DIVERTED));
-    uint64_t word;
-
-    memcpy(&word, at - before, sizeof(word));
-    memset((uint8_t *)&word + before, 0xe9, 1);
-    memcpy((uint8_t *)&word + before + 1, &distance, sizeof(distance));
-    __atomic_store_n((uint64_t *)(at - before), word, __ATOMIC_RELEASE);
 }
 
 /* Have b translated anew, as a path or not. The lock is held. */
@@ -468,7 +368,7 @@ static void replace(struct jit *jit, struct block *b, bool path)
 
     if (!entry)
         return;
-    divert(jit, b->native, entry);
+    jit_divert(jit, b->native, entry);
     __atomic_store_n(&b->native, entry, __ATOMIC_RELEASE);
     b->path = path;
 }
@@ -483,42 +383,16 @@ static void translate_again(struct jit *jit, struct block *b, bool own)
     pthread_mutex_unlock(&jit->lock);
 }
 
-static struct block *block_at(const struct hart *h, uint64_t va)
-{
-    const struct code_page *page = tlb_exec(h->xbank, va);
-
-    return page ? __atomic_load_n(&page->blocks[va % PAGE_SIZE / 2], __ATOMIC_ACQUIRE) : NULL;
-}
-
 void jit_note_block(struct hart *h, void *off, int64_t left)
 {
     struct jit *jit = code_translator(h->code)->opaque;
-    struct block *b = block_at(h, h->vpage + (uintptr_t)off);
+    struct block *b = jit_block_at(h, h->vpage + (uintptr_t)off);
 
     if (!b || __atomic_add_fetch(&b->seen, 1, __ATOMIC_RELAXED) < jit->seen_many)
         return;
     pthread_mutex_lock(&jit->lock);
     if (!b->path && b->body && !code_straddles(b))
         replace(jit, b, true);
-    pthread_mutex_unlock(&jit->lock);
-}
-
-void jit_link_far(struct hart *h, struct far_jump *far, int64_t left)
-{
-    struct jit *jit = code_translator(h->code)->opaque;
-    const struct block *b = block_at(h, h->pc);
-    const uint8_t *native = b ? __atomic_load_n(&b->native, __ATOMIC_ACQUIRE) : jit->thunks.cold;
-
-    far = (struct far_jump *)((uint8_t *)far - jit->exec + jit->write);
-    pthread_mutex_lock(&jit->lock);
-    if (far->tries)
-        far->tries--;
-    if (far->tries && native != jit->thunks.cold) {
-        /* Who sees the page, and not where to go, goes the slow way. */
-        link_jump(jit, far->jump, native);
-        __atomic_store_n((uint64_t *)far->page, (uint64_t)(uintptr_t)b->page, __ATOMIC_RELEASE);
-        far->tries = 0;
-    }
     pthread_mutex_unlock(&jit->lock);
 }
 
@@ -598,23 +472,18 @@ static void translate(void *opaque, struct block *b)
     pthread_mutex_lock(&jit->lock);
     entry = write_translation(jit, b, false);
     if (entry) {
-        link_jumps_to(jit, b, entry);
+        jit_link_jumps_to(jit, b, entry);
         __atomic_store_n(&b->native, entry, __ATOMIC_RELEASE);
         __atomic_store_n(&b->ops[0].fn, exec_native, __ATOMIC_RELEASE);
     }
     pthread_mutex_unlock(&jit->lock);
 }
 
-static size_t bytes_used(const struct jit *jit)
-{
-    return jit->code - jit->code_start + jit->rare - jit->rare_start + jit->size - jit->data;
-}
-
 static void reset(void *opaque)
 {
     struct jit *jit = opaque;
 
-    jit->counters.bytes += bytes_used(jit);
+    jit->counters.bytes += jit_bytes_used(jit);
     jit->counters.resets += jit->code != jit->code_start;
     jit->code = jit->code_start;
     jit->rare = jit->rare_start;
@@ -643,55 +512,6 @@ bool jit_supported(void)
 #endif
 }
 
-/* Room for the buffer where large pages may begin. MAP_FAILED: none. */
-static uint8_t *reserve(size_t size)
-{
-    size_t more = size + LARGE_PAGE;
-    uint8_t *all = mmap(NULL, more, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    size_t before = -(uintptr_t)all % LARGE_PAGE;
-
-    if (all == MAP_FAILED)
-        return all;
-    if (before)
-        munmap(all, before);
-    munmap(all + before + size, more - before - size);
-    return all + before;
-}
-
-/* The same memory twice: written through one view, executed through the other, so that no page is
- * ever both. It is anonymous: only there perf looks into its map of names. */
-static int map_buffer(struct jit *jit)
-{
-    enum { MAP = MAP_SHARED | MAP_ANONYMOUS | MAP_FIXED };
-
-    jit->write = reserve(jit->size);
-    if (jit->write == MAP_FAILED)
-        return -errno;
-    jit->exec = reserve(jit->size);
-    if (jit->exec == MAP_FAILED)
-        return -errno;
-    if (mmap(jit->write, jit->size, PROT_READ | PROT_WRITE, MAP, -1, 0) == MAP_FAILED)
-        return -errno;
-    /* Of length 0: a second view of shared pages (mremap(2)). */
-    if (mremap(jit->write, 0, jit->size, MREMAP_MAYMOVE | MREMAP_FIXED, jit->exec) == MAP_FAILED ||
-        mprotect(jit->exec, jit->size, PROT_READ | PROT_EXEC))
-        return -errno;
-    return 0;
-}
-
-static void open_perf_map(struct jit *jit)
-{
-    char path[64];
-
-    snprintf(path, sizeof(path), "/tmp/perf-%d.map", (int)getpid());
-    jit->perf_map = fopen(path, "we");
-    if (!jit->perf_map)
-        log_warn(jit->log, "cannot write %s: %s", path, strerror(errno));
-    else
-        fprintf(jit->perf_map, "%lx %lx isthmus_thunks\n", (unsigned long)(uintptr_t)jit->exec,
-                (unsigned long)jit->code_start);
-}
-
 struct jit *jit_new(const struct isa *isa, const struct jit_options *options, const struct log *log)
 {
     struct jit *jit = calloc(1, sizeof(*jit));
@@ -708,7 +528,7 @@ struct jit *jit_new(const struct isa *isa, const struct jit_options *options, co
     jit->has_fma = __builtin_cpu_supports("fma");
 #endif
     pthread_mutex_init(&jit->lock, NULL);
-    err = map_buffer(jit);
+    err = jit_map_buffer(jit);
     if (err) {
         log_error(log, "cannot map %zu bytes for translated code: %s", jit->size, strerror(-err));
         jit_free(jit);
@@ -733,7 +553,7 @@ struct jit *jit_new(const struct isa *isa, const struct jit_options *options, co
                                     .reset = reset,
                                     .full = full};
     if (options->perf_map)
-        open_perf_map(jit);
+        jit_open_perf_map(jit);
     return jit;
 }
 
@@ -741,12 +561,7 @@ void jit_free(struct jit *jit)
 {
     if (!jit)
         return;
-    if (jit->write && jit->write != MAP_FAILED)
-        munmap(jit->write, jit->size);
-    if (jit->exec && jit->exec != MAP_FAILED)
-        munmap(jit->exec, jit->size);
-    if (jit->perf_map)
-        fclose(jit->perf_map);
+    jit_unmap_buffer(jit);
     pthread_mutex_destroy(&jit->lock);
     free(jit);
 }
@@ -760,6 +575,6 @@ struct jit_counters jit_counters(const struct jit *jit)
 {
     struct jit_counters c = jit->counters;
 
-    c.bytes += bytes_used(jit);
+    c.bytes += jit_bytes_used(jit);
     return c;
 }

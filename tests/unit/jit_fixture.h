@@ -22,6 +22,8 @@ enum { KIB = 1024, MIB = 1024 * KIB };
 
 enum { ZERO, RA, SP, GP, TP, T0, T1, T2, S0, S1, A0, A1, A2, A3, A4, A5, A6, A7 };
 enum {
+    SSTATUS = 0x100,
+    MSTATUS = 0x300,
     MTVEC = 0x305,
     MEPC = 0x341,
     MCAUSE = 0x342,
@@ -64,6 +66,11 @@ static inline uint32_t sw(unsigned rs2, unsigned rs1, int imm)
     return s_type(2, rs2, rs1, imm);
 }
 
+static inline uint32_t sd(unsigned rs2, unsigned rs1, int imm)
+{
+    return s_type(3, rs2, rs1, imm);
+}
+
 static inline uint32_t auipc(unsigned rd, uint32_t imm)
 {
     return imm << 12 | rd << 7 | 0x17;
@@ -83,6 +90,23 @@ static inline uint32_t bne(unsigned rs1, unsigned rs2, int by)
 
     return (v >> 12 & 1) << 31 | (v >> 5 & 0x3f) << 25 | rs2 << 20 | rs1 << 15 | 1 << 12 |
            (v >> 1 & 15) << 8 | (v >> 11 & 1) << 7 | 0x63;
+}
+
+/* BEQ, ... by funct3 */
+static inline uint32_t branch(unsigned funct3, unsigned rs1, unsigned rs2, int by)
+{
+    return (bne(rs1, rs2, by) & ~UINT32_C(0x7000)) | funct3 << 12;
+}
+
+static inline uint32_t csr_read(unsigned rd, unsigned number)
+{
+    return i_type(0x73, 2, rd, ZERO, (int)number);
+}
+
+/* rd = what was there */
+static inline uint32_t csr_swap(unsigned rd, unsigned number, unsigned rs1)
+{
+    return i_type(0x73, 1, rd, rs1, (int)number);
 }
 
 #define RET i_type(0x67, 0, ZERO, RA, 0)
@@ -230,8 +254,7 @@ static inline void fill_registers(struct lockstep *l)
 static inline void step_over_traps(struct lockstep *l)
 {
     set_csr(l, MTVEC, RAM + 0x800);
-    WRITE(l, RAM + 0x800, i_type(0x73, 2, T0, ZERO, MEPC), addi(T0, T0, 4),
-          i_type(0x73, 1, ZERO, T0, MEPC), MRET);
+    WRITE(l, RAM + 0x800, csr_read(T0, MEPC), addi(T0, T0, 4), csr_swap(ZERO, MEPC, T0), MRET);
 }
 
 /* The handler at RAM + 0x800 stops the world: a loop. */

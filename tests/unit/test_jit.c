@@ -191,11 +191,11 @@ static void fence_i_is_for_all_contexts(void **state)
 {
     struct lockstep *l = machine(1, 0);
     const uint64_t function = RAM + 8 * KIB, handler = RAM + 4 * KIB;
-    enum { ROUNDS = 50, ECALL = 0x73, TO_S = 1 << 11, MSTATUS = 0x300 };
+    enum { ROUNDS = 50, ECALL = 0x73, TO_S = 1 << 11 };
 
     WRITE(l, function, addi(A0, A0, 1), RET);
     WRITE(l, handler, add(S1, S1, A2), sw(S1, S0, 0), FENCE_I,
-          i_type(0x73, 2, T0, ZERO, MEPC), addi(T0, T0, 4), i_type(0x73, 1, ZERO, T0, MEPC), MRET);
+          csr_read(T0, MEPC), addi(T0, T0, 4), csr_swap(ZERO, MEPC, T0), MRET);
     WRITE(l, RAM, JALR(S0), ECALL, addi(A3, A3, -1), bne(A3, ZERO, -12), jal(0, 0));
     WRITE(l, RAM + KIB, MRET);
     open_pmp(l);

@@ -14,7 +14,7 @@ enum { CODE = 64 * KIB, CODE_AGAIN = 128 * KIB, STACK = 256 * KIB, SPACE = 512 *
 enum { PTE_DIFFERENCE = (CODE ^ CODE_AGAIN) >> 12 << 10 };
 #define VA UINT64_C(0x40000000)
 enum { VA_STACK = 0x10000, VA_TABLE = 0x20000, FUEL = 40 };
-enum { SSTATUS = 0x100, MSTATUS = 0x300, MPP_S = 1 << 11, SUM = 1 << 18 };
+enum { MPP_S = 1 << 11, SUM = 1 << 18 };
 enum { BGE = 5, BLTU = 6 };
 #define SFENCE_VMA UINT32_C(0x12000073)
 #define ECALL UINT32_C(0x00000073)
@@ -30,19 +30,9 @@ struct function {
     bool last; /* in its page: it runs on to the next */
 };
 
-static uint32_t branch(unsigned funct3, unsigned rs1, unsigned rs2, int by)
-{
-    return (bne(rs1, rs2, by) & ~UINT32_C(0x7000)) | funct3 << 12;
-}
-
 static uint32_t lui(unsigned rd, uint32_t imm)
 {
     return imm << 12 | rd << 7 | 0x37;
-}
-
-static uint32_t sd(unsigned rs2, unsigned rs1, int imm)
-{
-    return s_type(3, rs2, rs1, imm);
 }
 
 static uint32_t xor_(unsigned rd, unsigned rs1, unsigned rs2)
@@ -69,13 +59,13 @@ static int distance(const struct function *f, unsigned slot)
     return (int)(slot * SLOT) - (int)(f->slot * SLOT + 4 * f->n);
 }
 
-/* T1 = address of the slot */
-static void put_address(struct function *f, unsigned slot)
+/* rd = address of the slot */
+static void put_address(struct function *f, unsigned rd, unsigned slot)
 {
     int by = distance(f, slot);
 
-    put(f, auipc(T1, (uint32_t)(by + 0x800) >> 12));
-    put(f, addi(T1, T1, by << 20 >> 20));
+    put(f, auipc(rd, (uint32_t)(by + 0x800) >> 12));
+    put(f, addi(rd, rd, by << 20 >> 20));
 }
 
 /* Slots in the middle of each page are leaves that return by T0. */
@@ -92,7 +82,7 @@ static unsigned any_slot(void)
 
 static void put_call(struct function *f, unsigned version)
 {
-    unsigned slot = any_slot();
+    unsigned slot = any_slot(), pointer = next(2) ? T1 : RA;
     int by;
 
     if (is_leaf(slot)) {
@@ -106,10 +96,10 @@ static void put_call(struct function *f, unsigned version)
         put(f, i_type(0x67, 0, RA, RA, by << 20 >> 20));
         break;
     case 1: /* by a pointer */
-        put_address(f, slot);
+        put_address(f, pointer, slot);
         if (next(2))
             put(f, auipc(T2, 1));
-        put(f, JALR(T1));
+        put(f, JALR(pointer));
         break;
     default:
         put(f, jal(RA, distance(f, slot)));
@@ -117,11 +107,14 @@ static void put_call(struct function *f, unsigned version)
     put_sum(f, version); /* may be skipped */
 }
 
-/* What makes addresses mean other code, or may seem to. */
+/* What makes addresses mean other code, or may seem to, in a block that is long enough not to be
+ * left to the interpreter. */
 static void put_change(struct function *f)
 {
     unsigned page = next(PAGES), here = f->slot * SLOT / PAGE;
 
+    for (unsigned i = 0; i < 4; i++)
+        put(f, addi(A5, A5, 1));
     switch (next(6)) {
     case 0: /* another page, but not under our feet */
         if (page == here || (f->last && page == here + 1))
@@ -133,7 +126,7 @@ static void put_change(struct function *f)
         put(f, SFENCE_VMA);
         break;
     case 1:
-        put(f, i_type(0x73, 1, OTHER_SPACE, OTHER_SPACE, SATP));
+        put(f, csr_swap(OTHER_SPACE, SATP, OTHER_SPACE));
         break;
     case 2: /* the constant of a leaf, soon or now */
         put(f, i_type(0x03, 2, T2, CHANGED, 0));
@@ -258,9 +251,9 @@ static uint64_t make_space(struct lockstep *l, unsigned asid)
 static void write_handler(struct lockstep *l)
 {
     set_csr(l, MTVEC, RAM + 0x800);
-    WRITE(l, RAM + 0x800, i_type(0x73, 2, T2, ZERO, MCAUSE), addi(T2, T2, -ECALL_FROM_S),
-          bne(T2, ZERO, 0), i_type(0x73, 1, OTHER_SPACE, OTHER_SPACE, SATP),
-          i_type(0x73, 2, T2, ZERO, MEPC), addi(T2, T2, 4), i_type(0x73, 1, ZERO, T2, MEPC), MRET);
+    WRITE(l, RAM + 0x800, csr_read(T2, MCAUSE), addi(T2, T2, -ECALL_FROM_S),
+          bne(T2, ZERO, 0), csr_swap(OTHER_SPACE, SATP, OTHER_SPACE),
+          csr_read(T2, MEPC), addi(T2, T2, 4), csr_swap(ZERO, MEPC, T2), MRET);
 }
 
 static void returns_go_where_they_would(void **state)
@@ -297,10 +290,38 @@ static void returns_go_where_they_would(void **state)
     assert_true(paths > 10 * PROGRAMS);
 }
 
+/* M-mode calls what returns, or goes to S-mode, which returns to the same number: in its space,
+ * that is another page. An ecall begins anew. */
+static void calls_are_forgotten_by_a_return_from_a_trap(void **state)
+{
+    enum { CALLED = 0x100, IN_S_MODE = 0x200, ROUNDS = 30 };
+    struct lockstep *l = machine(1, 0);
+
+    WRITE(l, RAM, i_type(0x73, 2, ZERO, S0, MSTATUS), csr_swap(ZERO, MEPC, S1),
+          jal(RA, CALLED - 8), addi(A0, A0, 1), jal(ZERO, -16));
+    WRITE(l, RAM + CALLED, addi(A2, A2, 1), i_type(0x13, 7, T1, A2, 1), bne(T1, ZERO, 8), RET,
+          addi(A4, A4, 1), addi(A4, A4, 1), addi(A4, A4, 1), addi(A4, A4, 1), MRET);
+    WRITE(l, RAM + CODE + IN_S_MODE, addi(A3, A3, 1), RET);
+    WRITE(l, RAM + CODE + 12, addi(A1, A1, 1), addi(A1, A1, 1), addi(A1, A1, 1), addi(A1, A1, 1),
+          ECALL);
+    open_pmp(l);
+    set_csr(l, MTVEC, RAM);
+    map(l, RAM + SPACE, RAM, RAM + CODE, PTE_R | PTE_X);
+    set_csr(l, SATP, SV39 | (RAM + SPACE) >> 12);
+    set_x(l, S0, MPP_S);
+    set_x(l, S1, RAM + IN_S_MODE);
+    for (unsigned round = 0; round < ROUNDS; round++)
+        run(l, 990 + round % 16);
+    assert_true(x(l, A0) > 20 * ROUNDS);
+    assert_true(x(l, A1) > 80 * ROUNDS);
+    end(l);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(returns_go_where_they_would),
+        cmocka_unit_test(calls_are_forgotten_by_a_return_from_a_trap),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -72,8 +72,8 @@ static void fused_instructions_are_what_they_were(void **state)
         /* The handler adds all up that it sees, and goes on behind the load. */
         set_csr(l, MTVEC, RAM + 0x800);
         WRITE(l, RAM + 0x800, add(GP, GP, A0), add(GP, GP, A1), add(GP, GP, A6), add(GP, GP, A7),
-              add(GP, GP, T1), add(GP, GP, S0), i_type(0x73, 2, T0, ZERO, MEPC), addi(T0, T0, 4),
-              i_type(0x73, 1, ZERO, T0, MEPC), MRET);
+              add(GP, GP, T1), add(GP, GP, S0), csr_read(T0, MEPC), addi(T0, T0, 4),
+              csr_swap(ZERO, MEPC, T0), MRET);
         for (unsigned i = 0; i < 32; i++)
             put64(l, RAM + DATA + i * 8, seed * (i + 3) ^ seed >> 17);
         fill_registers(l);

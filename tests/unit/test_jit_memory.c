@@ -9,11 +9,6 @@ enum { DATA = 1 * MIB, TABLES = 2 * MIB, LOOP = 10 };
 /* Rounds of loops divide the turn of a hart, 1000 instructions, so that blocks begin where loops
  * do. */
 
-static uint32_t sd(unsigned rs2, unsigned rs1, int imm)
-{
-    return s_type(3, rs2, rs1, imm);
-}
-
 static uint32_t fld(unsigned rd, unsigned rs1, int imm)
 {
     return i_type(0x07, 3, rd, rs1, imm);
@@ -64,7 +59,7 @@ static void a_frame_over_a_pages_end_is_taken_apart(void **state)
  * one of them: the others still know where the datum is. */
 static void a_group_goes_on_behind_the_first_use_of_floating_point(void **state)
 {
-    enum { MSTATUS = 0x300, FS_CLEAN = 2 << 13, FS_DIRTY = 3 << 13 };
+    enum { FS_CLEAN = 2 << 13, FS_DIRTY = 3 << 13 };
     struct lockstep *l = machine(2, 0);
 
     WRITE(l, RAM, ld(A1, S0, 0), ld(A2, S0, 8), fld(0, S0, 16), fld(1, S0, 24), ld(A3, S0, 32),
@@ -278,7 +273,7 @@ static void a_straddling_instruction_faults_in_its_second_page(void **state)
 /* Counting misses leaves nothing of the f registers that the path has at hand. */
 static void counting_misses_keeps_floating_point(void **state)
 {
-    enum { PAGES = 64, ROUND = 5, FS_DIRTY = 3 << 13, FADD_F1_F1_F2 = 0x0220f0d3, MSTATUS = 0x300 };
+    enum { PAGES = 64, ROUND = 5, FS_DIRTY = 3 << 13, FADD_F1_F1_F2 = 0x0220f0d3 };
     struct lockstep *l = machine(1, 0);
 
     for (unsigned i = 0; i < PAGES; i++)

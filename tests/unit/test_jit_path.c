@@ -10,25 +10,10 @@
 
 enum { BODY = 72, PROGRAMS = 1600, DATA = 1 * MIB, NOWHERE = 0x70000000 };
 enum { ACLINT = 0x02000000, MTIME = 0xbff8 };
-enum { MSTATUS = 0x300, MIE = 0x304, MIE_MSIE = 1 << 3 };
+enum { MIE = 0x304, MIE_MSIE = 1 << 3 };
 enum { MSTATUS_MIE = 1 << 3, MSTATUS_FS_SHIFT = 13 };
 enum { LEAVES = 4, LEAF = 0x600, LEAF_SIZE = 0x40, HANDLER = 0x800 };
 enum { BEQ = 0, BGE = 5, BGEU = 7 };
-
-static uint32_t branch(unsigned funct3, unsigned rs1, unsigned rs2, int by)
-{
-    return (bne(rs1, rs2, by) & ~UINT32_C(0x7000)) | funct3 << 12;
-}
-
-static uint32_t csr_read(unsigned rd, unsigned number)
-{
-    return i_type(0x73, 2, rd, ZERO, (int)number);
-}
-
-static uint32_t sd(unsigned rs2, unsigned rs1, int imm)
-{
-    return s_type(3, rs2, rs1, imm);
-}
 
 /* Registers that host registers hold, and such that they do not. S1 is stepped along the data, T2
  * counts rounds, TP has the ACLINT. */
@@ -285,7 +270,7 @@ static void write_handler(struct lockstep *l)
           add(GP, GP, A7), add(GP, GP, T1), add(GP, GP, S0), add(GP, GP, S1), csr_read(T0, MEPC),
           add(GP, GP, T0), csr_read(T0, MINSTRET), add(GP, GP, T0), csr_read(T0, MCAUSE),
           branch(BGE, T0, ZERO, 12), sw(ZERO, TP, 0), MRET, csr_read(T0, MEPC), addi(T0, T0, 4),
-          i_type(0x73, 1, ZERO, T0, MEPC), MRET);
+          csr_swap(ZERO, MEPC, T0), MRET);
 }
 
 static void set_places(struct lockstep *l, unsigned round)

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Translations that go to each other: jumps that wait for what is not translated yet, jumps to
+ * other pages, which wait to be taken, and translations that newer ones replace. All of it changes
+ * code that harts may be executing, by one store each. The lock is held.
+ */
+#include "jit/jit_internal.h"
+
+#include <string.h>
+
+/* Store n bytes of code, which lie in one aligned quadword (keep_together). */
+static void store_code(uint8_t *at, const void *bytes, size_t n)
+{
+    unsigned before = (uintptr_t)at % sizeof(uint64_t);
+    uint64_t word;
+
+    at -= before;
+    memcpy(&word, at, sizeof(word));
+    memcpy((uint8_t *)&word + before, bytes, n);
+    __atomic_store_n((uint64_t *)at, word, __ATOMIC_RELEASE);
+}
+
+static struct unlinked **unlinked_at(struct jit *jit, const struct code_page *page, uint32_t off)
+{
+    return &jit->unlinked[(page->ppn * (PAGE_SIZE / 2) + off / 2) % UNLINKED_BUCKETS];
+}
+
+/* Have the jump go to target from now on. */
+static void link_jump(const struct jit *jit, fixup jump, const uint8_t *target)
+{
+    int32_t distance = (int32_t)(target - (jump + sizeof(distance) - jit->write + jit->exec));
+
+    store_code(jump, &distance, sizeof(distance));
+}
+
+void jit_link_jumps_to(struct jit *jit, const struct block *b, const uint8_t *entry)
+{
+    struct unlinked **at = unlinked_at(jit, b->page, b->off);
+
+    while (*at) {
+        struct unlinked *u = *at;
+
+        if (u->page == b->page && u->off == b->off) {
+            link_jump(jit, u->jump, entry);
+            *at = u->next;
+        } else {
+            at = &u->next;
+        }
+    }
+}
+
+void jit_enlist_unlinked(struct jit *jit, struct unlinked *list)
+{
+    for (struct unlinked *u = list, *next; u; u = next) {
+        struct unlinked **at = unlinked_at(jit, u->page, u->off);
+
+        next = u->next;
+        u->next = *at;
+        *at = u;
+    }
+}
+
+void jit_divert(const struct jit *jit, uint8_t *from, const uint8_t *to)
+{
+    int32_t distance = (int32_t)(to - (from + DIVERTED));
+    uint8_t jump[DIVERTED] = {0xe9};
+
+    memcpy(jump + 1, &distance, sizeof(distance));
+    store_code(from - jit->exec + jit->write, jump, sizeof(jump));
+}
+
+struct block *jit_block_at(const struct hart *h, uint64_t va)
+{
+    const struct code_page *page = tlb_exec(h->xbank, va);
+
+    return page ? __atomic_load_n(&page->blocks[va % PAGE_SIZE / 2], __ATOMIC_ACQUIRE) : NULL;
+}
+
+void jit_link_far(struct hart *h, struct far_jump *far, int64_t left)
+{
+    struct jit *jit = code_translator(h->code)->opaque;
+    const struct block *b = jit_block_at(h, h->pc);
+    const uint8_t *native = b ? __atomic_load_n(&b->native, __ATOMIC_ACQUIRE) : jit->thunks.cold;
+
+    far = (struct far_jump *)((uint8_t *)far - jit->exec + jit->write);
+    pthread_mutex_lock(&jit->lock);
+    if (far->tries)
+        far->tries--;
+    if (far->tries && native != jit->thunks.cold) {
+        /* Who sees the page, and not where to go, goes the slow way. */
+        link_jump(jit, far->jump, native);
+        store_code(far->page, &b->page, sizeof(b->page));
+        far->tries = 0;
+    }
+    pthread_mutex_unlock(&jit->lock);
+}
