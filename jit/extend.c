@@ -182,8 +182,8 @@ void emit_extensions(struct trans *t, uint32_t registers)
     for (unsigned r = 1; r < 32; r++) {
         if (!(registers & bit(r)))
             continue;
-        if (jit_host_of[r] != NOT_MAPPED) {
-            op_rr(&t->a, W, MOVSXD, (unsigned)jit_host_of[r], (unsigned)jit_host_of[r]);
+        if (t->host_of[r] != NOT_MAPPED) {
+            op_rr(&t->a, W, MOVSXD, (unsigned)t->host_of[r], (unsigned)t->host_of[r]);
         } else {
             op_rm(&t->a, W, MOVSXD, RAX, RBP, XREG(r));
             mov_mr(&t->a, RBP, XREG(r), RAX);

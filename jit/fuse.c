@@ -138,7 +138,7 @@ void emit_fusion(struct trans *t, const struct insn *in, const struct fusion *f)
 {
     enum { MOV_LOAD = 0x8b, MOVSXD = 0x63, MOVZX_WORD = 0x0fb7 };
     struct asm_ *a = &t->a;
-    unsigned d = define(in->rd, RAX);
+    unsigned d = define(t, in->rd, RAX);
 
     switch (f->kind) {
     case FUSED_ROTATE_WORD:

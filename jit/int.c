@@ -3,8 +3,7 @@
  * instructions. An instruction that only writes x0 has no effect and no translation. */
 #include "jit/jit_internal.h"
 
-#define EMIT(name)                                                                                 \
-    static void emit_##name(struct trans *t, const struct insn *in)
+#define EMIT(name) static void emit_##name(struct trans *t, const struct insn *in)
 
 enum { OP_MOV_LOAD = 0x8b, OP_MOVSXD = 0x63, OP_IMUL = 0x0faf, OP_CMP = 0x3b, OP_TEST = 0x85 };
 enum { OP_ADD = ALU_ADD << 3 | 3, OP_AND = ALU_AND << 3 | 3, OP_LEA = 0x8d };
@@ -22,34 +21,34 @@ static void extend(struct trans *t, unsigned d, unsigned reg)
 
 static void finish_word(struct trans *t, unsigned rd, unsigned reg)
 {
-    unsigned d = define(rd, RAX);
+    unsigned d = define(t, rd, RAX);
 
     extend(t, d, reg);
     defined(t, rd, d);
 }
 
-static bool is_any_mapped(unsigned r)
+static bool is_any_mapped(const struct trans *t, unsigned r)
 {
-    return jit_host_of[r] != NOT_MAPPED;
+    return t->host_of[r] != NOT_MAPPED;
 }
 
 /* rd = rs1 <opcode> rs2, where opcode takes dst, src. width: W, or 0 for the word form. */
 static void binary(struct trans *t, const struct insn *in, unsigned width, unsigned opcode,
                    bool commutes)
 {
-    unsigned rs1 = in->rs1, rs2 = in->rs2, d = define(in->rd, RAX);
+    unsigned rs1 = in->rs1, rs2 = in->rs2, d = define(t, in->rd, RAX);
 
     if (!in->rd)
         return;
-    if (commutes && (rs1 == 0 || (is_mapped(rs2, d) && !is_mapped(rs1, d)))) {
+    if (commutes && (rs1 == 0 || (is_mapped(t, rs2, d) && !is_mapped(t, rs1, d)))) {
         rs1 = in->rs2;
         rs2 = in->rs1;
     }
-    if (opcode == OP_ADD && rs2 && !is_mapped(rs1, d) && is_any_mapped(rs1) && is_any_mapped(rs2)) {
-        op_rx(&t->a, width, OP_LEA, d, (unsigned)jit_host_of[rs1], (unsigned)jit_host_of[rs2], 0,
-              0);
+    if (opcode == OP_ADD && rs2 && !is_mapped(t, rs1, d) && is_any_mapped(t, rs1) &&
+        is_any_mapped(t, rs2)) {
+        op_rx(&t->a, width, OP_LEA, d, (unsigned)t->host_of[rs1], (unsigned)t->host_of[rs2], 0, 0);
     } else {
-        if (rs2 && is_mapped(rs2, d) && rs1 != rs2)
+        if (rs2 && is_mapped(t, rs2, d) && rs1 != rs2)
             d = RAX;
         load_reg(t, d, rs1);
         if (rs2)
@@ -86,7 +85,7 @@ BINARY(mulw, 0, OP_IMUL, true)
 
 EMIT(addi)
 {
-    unsigned d = define(in->rd, RAX);
+    unsigned d = define(t, in->rd, RAX);
 
     if (!in->rd)
         return;
@@ -95,7 +94,7 @@ EMIT(addi)
     } else if (in->imm == 0) {
         load_reg(t, d, in->rs1);
     } else if (in->rd == in->rs1) {
-        if (jit_host_of[in->rd] == NOT_MAPPED) {
+        if (t->host_of[in->rd] == NOT_MAPPED) {
             alu_mi(&t->a, W, ALU_ADD, RBP, XREG(in->rd), in->imm);
             return;
         }
@@ -108,7 +107,7 @@ EMIT(addi)
 
 EMIT(addiw)
 {
-    unsigned d = define(in->rd, RAX);
+    unsigned d = define(t, in->rd, RAX);
 
     if (!in->rd)
         return;
@@ -126,7 +125,7 @@ EMIT(addiw)
 
 static void immediate(struct trans *t, const struct insn *in, enum alu alu)
 {
-    unsigned d = define(in->rd, RAX);
+    unsigned d = define(t, in->rd, RAX);
 
     if (!in->rd)
         return;
@@ -137,7 +136,7 @@ static void immediate(struct trans *t, const struct insn *in, enum alu alu)
 
 EMIT(andi)
 {
-    unsigned d = define(in->rd, RAX);
+    unsigned d = define(t, in->rd, RAX);
 
     if (in->imm != UINT8_MAX || !in->rs1) {
         immediate(t, in, ALU_AND);
@@ -159,7 +158,7 @@ EMIT(xori)
 
 EMIT(lui)
 {
-    unsigned d = define(in->rd, RAX);
+    unsigned d = define(t, in->rd, RAX);
 
     if (!in->rd)
         return;
@@ -169,7 +168,7 @@ EMIT(lui)
 
 EMIT(auipc)
 {
-    unsigned d = define(in->rd, RAX);
+    unsigned d = define(t, in->rd, RAX);
     int64_t sum = (int64_t)in->imm + page_offset(t);
 
     if (!in->rd)
@@ -188,7 +187,7 @@ EMIT(auipc)
 
 static void shift_imm(struct trans *t, const struct insn *in, unsigned width, unsigned shift)
 {
-    unsigned d = define(in->rd, RAX), n = (unsigned)in->imm;
+    unsigned d = define(t, in->rd, RAX), n = (unsigned)in->imm;
     bool extends = !width;
 
     if (!in->rd)
@@ -211,7 +210,7 @@ static void shift_imm(struct trans *t, const struct insn *in, unsigned width, un
 /* rd = rs1 rotated right */
 static void rotate_imm(struct trans *t, const struct insn *in, unsigned width)
 {
-    unsigned d = define(in->rd, RAX);
+    unsigned d = define(t, in->rd, RAX);
 
     if (!in->rd)
         return;
@@ -247,7 +246,7 @@ enum { PP_SHL = 1, PP_SAR = 2, PP_SHR = 3, OP_SHX = 0xf7, PP_NONE = 0, OP_ANDN =
 
 static void shift_reg(struct trans *t, const struct insn *in, unsigned width, unsigned pp)
 {
-    unsigned d = width || t->low[t->at] ? define(in->rd, RAX) : RAX, src, n;
+    unsigned d = width || t->low[t->at] ? define(t, in->rd, RAX) : RAX, src, n;
 
     if (!in->rd)
         return;
@@ -277,7 +276,7 @@ SHIFT_REG(sraw, 0, PP_SAR)
 /* rd = the condition, from flags; d is not RAX's low byte until then. */
 static void set_cond(struct trans *t, unsigned rd, enum cond cc)
 {
-    unsigned d = define(rd, RAX);
+    unsigned d = define(t, rd, RAX);
 
     op_rr(&t->a, BYTE_REGS, 0x0f90 | cc, 0, RAX);
     op_rr(&t->a, 0, 0x0fb6, d, RAX); /* movzx d, al */
@@ -286,8 +285,8 @@ static void set_cond(struct trans *t, unsigned rd, enum cond cc)
 
 void emit_compare(struct trans *t, unsigned rs1, unsigned rs2)
 {
-    if (rs2 == 0 && jit_host_of[rs1] != NOT_MAPPED)
-        op_rr(&t->a, W, OP_TEST, (unsigned)jit_host_of[rs1], (unsigned)jit_host_of[rs1]);
+    if (rs2 == 0 && t->host_of[rs1] != NOT_MAPPED)
+        op_rr(&t->a, W, OP_TEST, (unsigned)t->host_of[rs1], (unsigned)t->host_of[rs1]);
     else if (rs2 == 0 && rs1 != 0)
         alu_mi(&t->a, W, ALU_CMP, RBP, XREG(rs1), 0);
     else if (rs2 == 0)
@@ -417,7 +416,7 @@ DIVIDE(remuw, 0, false, true)
 /* rd = (rs1 << n) + rs2; rs1's low 32 bits where uw */
 static void shift_add(struct trans *t, const struct insn *in, unsigned n, bool uw)
 {
-    unsigned d = define(in->rd, RAX), x, y;
+    unsigned d = define(t, in->rd, RAX), x, y;
 
     if (!in->rd)
         return;
@@ -450,7 +449,7 @@ SHIFT_ADD(sh3add_uw, 3, true)
 
 EMIT(slli_uw)
 {
-    unsigned d = define(in->rd, RAX);
+    unsigned d = define(t, in->rd, RAX);
 
     if (!in->rd)
         return;
@@ -466,7 +465,7 @@ EMIT(slli_uw)
 static void unary(struct trans *t, const struct insn *in, unsigned width, unsigned prefix,
                   unsigned opcode)
 {
-    unsigned d = define(in->rd, RAX), src;
+    unsigned d = define(t, in->rd, RAX), src;
 
     if (!in->rd)
         return;
@@ -494,7 +493,7 @@ UNARY(zext_h, 0, 0, 0x0fb7)
 
 EMIT(rev8)
 {
-    unsigned d = define(in->rd, RAX);
+    unsigned d = define(t, in->rd, RAX);
 
     if (!in->rd)
         return;
@@ -532,7 +531,7 @@ SELECT(maxu, CC_B)
 /* rd = ~rs2 & rs1 */
 EMIT(andn)
 {
-    unsigned d = define(in->rd, RAX), x, y;
+    unsigned d = define(t, in->rd, RAX), x, y;
 
     if (!in->rd)
         return;

@@ -8,7 +8,8 @@
  *   r14  hart.dbank
  *   r15  hart.left
  *   rax, rcx, rdx  scratch, dead between guest instructions
- *   nine others    the guest registers that compilers use most (host_of); the rest stay in memory
+ *   nine others    the guest registers that compilers use most (jit_host_of); the rest stay in
+ *                  memory. Paths have others in some of them (lend.c)
  * rsp is aligned to 16. All translated code shares the convention, so blocks are chained by plain
  * jumps.
  *
@@ -74,8 +75,8 @@ struct thunks {
  * that page there. Linked when it is first taken to a translation. */
 struct far_jump {
     uint64_t off;
-    fixup page; /* where it has the page that it was linked to, a constant; NULL at first */
-    fixup jump; /* where it goes if that is the page */
+    fixup page;     /* where it has the page that it was linked to, a constant; NULL at first */
+    fixup jump;     /* where it goes if that is the page */
     uint32_t tries; /* to link it, left */
 };
 enum { FAR_TRIES = 64 };
@@ -99,7 +100,7 @@ struct jit {
     size_t code_start, rare_start; /* behind the thunks; behind the room for what is hot */
     /* Code grows up from code_start and rare_start, data grows down from size. */
     size_t code, rare, data;
-    bool full;         /* atomic */
+    bool full;           /* atomic */
     bool no_large_pages; /* the host's kernel makes none on demand */
     bool has_fma;
     struct unlinked *unlinked[UNLINKED_BUCKETS]; /* by page and offset */
@@ -122,10 +123,10 @@ _Static_assert(offsetof(struct op, fn) == 0, "stop is where the next op has its 
 
 /* A memory access, or the first of a group of accesses that share one look-up (plan.c). */
 struct access {
-    uint8_t base; /* guest register */
-    uint8_t size; /* the alignment that is checked: the largest datum of the group */
-    bool store;   /* or, of a group, one of them is */
-    bool compact; /* of a group: aligned so, it cannot lie in two pages */
+    uint8_t base;   /* guest register */
+    uint8_t size;   /* the alignment that is checked: the largest datum of the group */
+    bool store;     /* or, of a group, one of them is */
+    bool compact;   /* of a group: aligned so, it cannot lie in two pages */
     bool predicted; /* it has a site, which guesses the TLB entry */
     int8_t group;   /* slot of hart.aside where its host address is put aside; NO_GROUP */
     unsigned site;  /* of the hart's */
@@ -157,9 +158,9 @@ struct fusion {
 
 /* What a site's misses are reported with. */
 struct site_note {
-    struct block *head;  /* of the translation, */
+    struct block *head;   /* of the translation, */
     const uint8_t *entry; /* which begins here */
-    struct block *block; /* where the op is */
+    struct block *block;  /* where the op is */
     unsigned op, site;
     bool stepped; /* the base */
 };
@@ -173,14 +174,14 @@ struct step {
     bool taken;          /* a branch that does so by being taken */
     uint8_t returned;    /* of a call: the step that is its return; 0: none on the path */
 };
-enum { PATH_MAX = BLOCK_MAX };
+enum { PATH_MAX = 2 * BLOCK_MAX };
 
 /* f registers that xmm registers have, too (copies.c). */
 enum { XMM_REGISTERS = 16, NO_COPY = -1 };
 struct copies {
-    int8_t f_of[XMM_REGISTERS]; /* or NO_COPY */
+    int8_t f_of[XMM_REGISTERS];    /* or NO_COPY */
     bool is_single[XMM_REGISTERS]; /* it is one, NaN-boxed in the f register; else all 64 bits */
-    uint8_t last; /* given away */
+    uint8_t last;                  /* given away */
 };
 
 enum { STUBS_MAX = 3 * PATH_MAX, STUB_FROM_MAX = 6 };
@@ -190,10 +191,10 @@ struct trans;
 struct stub {
     fixup from[STUB_FROM_MAX];
     unsigned from_n;
-    unsigned at;      /* the step */
-    uint32_t pending; /* as t->pending in front of it */
-    uint8_t *resume;  /* where it is executed */
-    struct copies before, after; /* as t->copies in front of it, and at resume */
+    unsigned at;                                   /* the step */
+    uint32_t pending;                              /* as t->pending in front of it */
+    uint8_t *resume;                               /* where it is executed */
+    struct copies before, after;                   /* as t->copies in front of it, and at resume */
     void (*emit)(struct trans *t, struct stub *s); /* NULL: nothing but the fallback */
     /* Of a load or store (memory.c): */
     struct access access;
@@ -213,8 +214,8 @@ enum { WAYS_MAX = 4 * PATH_MAX };
  * written apart. */
 struct far_way {
     struct far_jump *far; /* only to point at: where the buffer is full, code may be over it */
-    fixup away, jump; /* not the page; the page */
-    uint8_t *landing; /* it is a call, and this is behind it; NULL */
+    fixup away, jump;     /* not the page; the page */
+    uint8_t *landing;     /* it is a call, and this is behind it; NULL */
 };
 enum { FAR_WAYS_MAX = PATH_MAX + 1 };
 
@@ -224,8 +225,16 @@ struct aside {
     unsigned at;       /* the step */
     int32_t give_back; /* instructions charged and not executed */
     uint32_t pending;  /* as t->pending */
+    bool lent;         /* as t->lent */
     int64_t to;        /* offset from the page's start */
 };
+
+/* A host register that has another guest register on the path than elsewhere (lend.c). */
+struct loan {
+    uint8_t from, to; /* guest registers */
+    bool is_written;  /* the latter, on the path */
+};
+enum { LOANS_MAX = 9 };
 
 /* A translation being made. Up to steps it begins as zeros (write_translation). */
 struct trans {
@@ -241,10 +250,13 @@ struct trans {
     unsigned n;     /* steps */
     unsigned at;    /* the step that is being written */
     unsigned stubs_n, asides_n, ways_n, far_ways_n;
-    int held;                  /* the group whose host address is in rax; NO_GROUP */
-    unsigned fp_known;         /* FP_ON, ...: tested earlier on the path */
-    uint32_t pending;          /* registers whose upper half may be anything now (extend.c) */
+    int held;          /* the group whose host address is in rax; NO_GROUP */
+    unsigned fp_known; /* FP_ON, ...: tested earlier on the path */
+    uint32_t pending;  /* registers whose upper half may be anything now (extend.c) */
     struct copies copies;
+    unsigned loans_n;
+    bool lent;      /* host_of is the path's, not jit_host_of */
+    uint8_t *again; /* of a path that is a loop: where it is executed once more, as it is lent */
     struct unlinked *unlinked; /* the translation's own */
     bool done;                 /* the path's last instruction has set the way on */
 
@@ -258,6 +270,8 @@ struct trans {
     bool skipped[PATH_MAX];  /* one of these */
     bool low[PATH_MAX];      /* the upper half of the result may be anything */
 
+    int8_t host_of[33]; /* the host register that has a guest register now, or NOT_MAPPED */
+    struct loan loans[LOANS_MAX];
     struct access groups[HART_ASIDE];
     struct stub stubs[STUBS_MAX];
     struct aside asides[PATH_MAX];
@@ -303,6 +317,16 @@ void jit_plan_skips(struct trans *t);
 unsigned jit_skip_result(const struct trans *t);
 /* The step, a branch taken where cc holds, and what it goes around, computing rd. */
 void emit_skip(struct trans *t, unsigned cc, unsigned rd);
+/* lend.c: which host registers the path lends. Fills t->loans from t->in. */
+void jit_plan_loans(struct trans *t);
+/* Lend them, where they are not; have everything where all translations have it. rax, rcx and rdx
+ * stay. */
+void emit_lend(struct trans *t);
+void emit_return_loans(struct trans *t);
+/* What is written next is executed with host registers lent, if the path lends any, or not. */
+void jit_set_lent(struct trans *t, bool lent);
+/* The path's last step is a branch, or a jump, back to where the path begins, as it is lent. */
+bool jit_goes_again(const struct trans *t);
 /* translate.c: the step, which jit_is_pure, if it is not dead. */
 void emit_pure(struct trans *t);
 
@@ -414,8 +438,8 @@ static inline int32_t page_offset(const struct trans *t)
 
 /* --- f registers --- */
 
-enum { XMM0, XMM1, XMM2 };              /* scratch */
-enum { SINGLE = 0xf3, DOUBLE = 0xf2 };  /* prefixes of the SSE instructions for a format */
+enum { XMM0, XMM1, XMM2 };             /* scratch */
+enum { SINGLE = 0xf3, DOUBLE = 0xf2 }; /* prefixes of the SSE instructions for a format */
 enum { SSE_LOAD = 0x0f10, SSE_STORE = 0x0f11 };
 
 /* NaN-box the single in f register r. */
@@ -440,32 +464,32 @@ static inline unsigned use(struct trans *t, unsigned r, unsigned scratch)
 {
     if (r == 0)
         mov_ri(&t->a, scratch, 0);
-    else if (jit_host_of[r] == NOT_MAPPED)
+    else if (t->host_of[r] == NOT_MAPPED)
         mov_rm(&t->a, scratch, RBP, XREG(r));
     else
-        return (unsigned)jit_host_of[r];
+        return (unsigned)t->host_of[r];
     return scratch;
 }
 
 /* Host register to compute r in: scratch where it is not mapped. defined() stores it then. */
-static inline unsigned define(unsigned r, unsigned scratch)
+static inline unsigned define(const struct trans *t, unsigned r, unsigned scratch)
 {
-    return jit_host_of[r] == NOT_MAPPED ? scratch : (unsigned)jit_host_of[r];
+    return t->host_of[r] == NOT_MAPPED ? scratch : (unsigned)t->host_of[r];
 }
 
 static inline void defined(struct trans *t, unsigned r, unsigned reg)
 {
-    if (jit_host_of[r] == NOT_MAPPED)
+    if (t->host_of[r] == NOT_MAPPED)
         mov_mr(&t->a, RBP, XREG(r), reg);
 }
 
 /* What was computed in reg, a scratch register, becomes guest register r. */
 static inline void set_result(struct trans *t, unsigned r, unsigned reg)
 {
-    if (jit_host_of[r] == NOT_MAPPED)
+    if (t->host_of[r] == NOT_MAPPED)
         mov_mr(&t->a, RBP, XREG(r), reg);
     else
-        mov_rr(&t->a, (unsigned)jit_host_of[r], reg);
+        mov_rr(&t->a, (unsigned)t->host_of[r], reg);
 }
 
 /* Guest register r into dst. */
@@ -473,25 +497,25 @@ static inline void load_reg(struct trans *t, unsigned dst, unsigned r)
 {
     if (r == 0)
         mov_ri(&t->a, dst, 0);
-    else if (jit_host_of[r] == NOT_MAPPED)
+    else if (t->host_of[r] == NOT_MAPPED)
         mov_rm(&t->a, dst, RBP, XREG(r));
     else
-        mov_rr(&t->a, dst, (unsigned)jit_host_of[r]);
+        mov_rr(&t->a, dst, (unsigned)t->host_of[r]);
 }
 
 /* op dst, guest register r (not x0), from wherever it is. */
 static inline void op_guest(struct trans *t, unsigned flags, unsigned opcode, unsigned dst,
                             unsigned r)
 {
-    if (jit_host_of[r] == NOT_MAPPED)
+    if (t->host_of[r] == NOT_MAPPED)
         op_rm(&t->a, flags, opcode, dst, RBP, XREG(r));
     else
-        op_rr(&t->a, flags, opcode, dst, (unsigned)jit_host_of[r]);
+        op_rr(&t->a, flags, opcode, dst, (unsigned)t->host_of[r]);
 }
 
-static inline bool is_mapped(unsigned r, unsigned reg)
+static inline bool is_mapped(const struct trans *t, unsigned r, unsigned reg)
 {
-    return jit_host_of[r] == (int)reg;
+    return t->host_of[r] == (int)reg;
 }
 
 #endif

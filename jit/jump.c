@@ -131,8 +131,8 @@ static void goto_far(struct trans *t, int64_t off, enum way way)
     align(a, 8, 2);
     movabs(a, RDX, 0);
     if (far)
-        *far = (struct far_jump){
-            .off = off & (PAGE_SIZE - 1), .page = a->at - 8, .tries = FAR_TRIES};
+        *far =
+            (struct far_jump){.off = off & (PAGE_SIZE - 1), .page = a->at - 8, .tries = FAR_TRIES};
     alu_rr(a, W, ALU_CMP, RDX, RCX);
     *w = (struct far_way){.far = far, .away = jcc(a, CC_NE)};
     keep_together(a, 4, 1);
@@ -198,8 +198,11 @@ static void branch(struct trans *t, const struct insn *in, enum cond cc)
         t->asides[t->asides_n++] = (struct aside){.from = jcc(&t->a, step->taken ? cc ^ 1 : cc),
                                                   .at = t->at,
                                                   .pending = t->pending,
+                                                  .lent = t->lent,
                                                   .give_back = step->op->rest - 1 + step->later,
                                                   .to = step->taken ? behind : to};
+    } else if (t->again) {
+        patch(&t->a, jcc(&t->a, cc), t->again);
     } else if (is_in_page(to)) {
         goto_in_page(t, (int)cc, (uint32_t)to);
     } else {
@@ -222,7 +225,7 @@ BRANCH(bgeu, CC_AE)
 /* rd = address behind the step */
 static void link(struct trans *t, unsigned rd)
 {
-    unsigned d = define(rd, RCX);
+    unsigned d = define(t, rd, RCX);
 
     if (!rd)
         return;
@@ -292,7 +295,9 @@ void emit_asides(struct trans *t, bool far)
         if (is_in_page(s->to) == far)
             continue;
         patch_here(&t->a, s->from);
+        jit_set_lent(t, s->lent);
         emit_extensions(t, s->pending);
+        emit_return_loans(t);
         if (s->give_back)
             alu_ri(&t->a, W, ALU_ADD, LEFT, s->give_back);
         note_open_calls(t, s->at);
@@ -317,6 +322,11 @@ EMIT(jal)
 {
     const struct step *step = step_of(t);
 
+    if (t->again && t->at + 1 == t->n) {
+        patch(&t->a, jmp(&t->a), t->again);
+        t->done = true;
+        return;
+    }
     if (!step->on) {
         link_and_goto(t, in, (int64_t)page_offset(t) + in->imm);
         return;

@@ -84,7 +84,7 @@ static void wanted_tag(struct trans *t, const struct access *x)
 /* The base again, where rax was not used since. */
 static unsigned base_again(struct trans *t, const struct access *x)
 {
-    return x->base && jit_host_of[x->base] == NOT_MAPPED ? RAX : use(t, x->base, RAX);
+    return x->base && t->host_of[x->base] == NOT_MAPPED ? RAX : use(t, x->base, RAX);
 }
 
 static fixup compare_tag(struct trans *t, const struct access *x)
@@ -162,6 +162,7 @@ static void emit_miss(struct trans *t, struct stub *s)
 {
     struct asm_ *a = &t->a;
     struct site_note *note;
+    bool lent = t->lent;
 
     patch_here(a, s->miss);
     if (!t->path)
@@ -185,7 +186,10 @@ static void emit_miss(struct trans *t, struct stub *s)
                                .site = s->access.site,
                                .stepped = is_stepped(t, s->access.base)};
     lea_data(t, RAX, note);
+    emit_return_loans(t);
     patch(a, call(a), t->jit->thunks.note);
+    if (lent)
+        emit_lend(t);
     emit_copies(t, &s->before);
     patch(a, jmp(a), s->begin);
 }
@@ -293,7 +297,7 @@ static void load(struct trans *t, const struct insn *in, unsigned flags, unsigne
 {
     struct stub *s = stub_new(t);
     struct place p = access_place(t, s, in);
-    unsigned d = in->rd ? define(in->rd, RDX) : RDX;
+    unsigned d = in->rd ? define(t, in->rd, RDX) : RDX;
 
     op_place(t, flags, opcode, d, &p);
     if (in->rd)

@@ -69,7 +69,7 @@ struct planner {
     struct value x[32];
     struct open_group open[ROOTS_MAX]; /* by root */
     unsigned roots;
-    int8_t root_of[PATH_MAX]; /* of the step's access, if it may be in a group; else NO_GROUP */
+    int16_t root_of[PATH_MAX]; /* of the step's access, if it may be in a group; else NO_GROUP */
     unsigned groups;
 };
 
@@ -161,7 +161,7 @@ static void plan_access(struct planner *p, unsigned i, struct access *access)
             *g = (struct open_group){
                 .leader = (int)i, .members = 1, .at = base->offset, .access = *access};
     }
-    p->root_of[i] = (int8_t)base->root;
+    p->root_of[i] = base->root;
     t->plan[i].offset = access->low;
 }
 

@@ -123,7 +123,7 @@ void emit_skip(struct trans *t, unsigned cc, unsigned rd)
     enum { CMOV = 0x0f40 };
     struct asm_ *a = &t->a;
     const struct insn *branch = &t->in[t->at];
-    unsigned n = t->skips[t->at], d = define(rd, RAX);
+    unsigned n = t->skips[t->at], d = define(t, rd, RAX);
 
     load_reg(t, RDX, rd);
     for (unsigned k = 0; k < n; k++) {

@@ -45,6 +45,7 @@ void emit_interpret(struct trans *t, const struct block *head)
     const struct step *step = step_of(t);
     struct asm_ *a = &t->a;
 
+    emit_return_loans(t);
     if (step->later)
         alu_ri(a, W, ALU_ADD, LEFT, step->later);
     mov_ri(a, RDX, (uint64_t)(uintptr_t)head);
@@ -83,10 +84,12 @@ void emit_fallback(struct trans *t)
     const struct step *step = step_of(t);
     const struct block *b = step->block;
     struct fallback_op *copy = data_alloc(t, sizeof(*copy));
+    bool lent = t->lent;
 
     emit_extensions(t, t->pending);
     if (!copy)
         return;
+    emit_return_loans(t);
     copy->op = *step->op;
     copy->op.link = (struct block *)(step->op + 1);
     if (step->op == b->ops)
@@ -97,6 +100,8 @@ void emit_fallback(struct trans *t)
     mov_ri(&t->a, RCX, b->off);
     mov_ri(&t->a, RDX, step->later);
     patch(&t->a, call(&t->a), t->jit->thunks.fallback);
+    if (lent)
+        emit_lend(t);
 }
 
 void emit_fallback_here(struct trans *t)
@@ -112,6 +117,7 @@ static void write_stubs(struct trans *t)
 
         t->at = s->at;
         t->pending = s->pending;
+        jit_set_lent(t, true); /* loans end at a path's last jump, which has no slow way */
         if (s->emit) {
             s->emit(t, s);
             continue;
@@ -127,7 +133,7 @@ static void write_stubs(struct trans *t)
 
 /* jit.slice (a microsecond or so), slices_noted and seen_many: 32,000 instructions in a block make
  * it a path. Soon: where blocks are translated early. */
-enum { SLICE = 2048, SLICES_NOTED = 4, SEEN_MANY = 4 };
+enum { SLICE = 4096, SLICES_NOTED = 2, SEEN_MANY = 4 };
 enum { SLICE_SOON = 32, SLICES_NOTED_SOON = 2, SEEN_MANY_SOON = 1 };
 enum { HOT_SHARE = 6 }; /* sixteenths of the buffer for hot code */
 enum {
@@ -191,6 +197,9 @@ static void write_body(struct trans *t)
 
         if (t->plan[t->at].member == NO_GROUP)
             t->held = NO_GROUP;
+        if (t->at + 1 == t->n && !t->again &&
+            (!emit || in->class == CLASS_BRANCH || in->class == CLASS_JUMP))
+            emit_return_loans(t);
         if (jit_is_pure(in))
             emit_pure(t);
         else if (emit)
@@ -213,6 +222,8 @@ static void write_body(struct trans *t)
     }
     t->at = t->n - 1;
     assert(!t->pending);
+    if (!t->done)
+        emit_return_loans(t);
     if (!t->done)
         emit_goto(t, page_offset(t) + t->in[t->at].len);
 }
@@ -259,12 +270,25 @@ static void write_retreat(struct trans *t)
     patch(a, jcc(a, CC_GE), t->head->body);
 }
 
+/* Where the path is executed once more as it is lent. Result: the charge fails. */
+static fixup begin_loop(struct trans *t)
+{
+    struct asm_ *a = &t->a;
+    fixup first = jmp(a), broke;
+
+    t->again = asm_here(a);
+    alu_ri(a, W, ALU_SUB, LEFT, (int32_t)t->n);
+    broke = jcc(a, CC_L);
+    patch_here(a, first);
+    return broke;
+}
+
 static void write_path(struct trans *t)
 {
     struct asm_ *a = &t->a;
     const struct thunks *thunks = &t->jit->thunks;
     bool straddles = code_straddles(t->head);
-    fixup broke, moved[2] = {0};
+    fixup broke, broke_again = NULL, moved[2] = {0};
 
     /* The first instruction is one that a jump to a newer translation can replace in one store
      * (divert). */
@@ -275,10 +299,18 @@ static void write_path(struct trans *t)
     if (straddles)
         check_straddle(t, moved);
     t->body = asm_here(a);
+    emit_lend(t);
+    if (t->lent && jit_goes_again(t))
+        broke_again = begin_loop(t);
     write_body(t);
     emit_asides(t, false);
 
     turn(t);
+    if (broke_again) {
+        patch_here(a, broke_again);
+        jit_set_lent(t, true);
+        emit_return_loans(t);
+    }
     patch_here(a, broke);
     if (t->path)
         write_retreat(t);
@@ -342,6 +374,9 @@ static uint8_t *write_translation(struct jit *jit, struct block *b, bool path)
     jit_plan_accesses(&t);
     jit_plan_fusions(&t);
     jit_plan_extensions(&t);
+    if (path)
+        jit_plan_loans(&t);
+    jit_set_lent(&t, false);
     write_path(&t);
     if (asm_full(&t.a) || asm_full(&t.other) || t.other.at > jit->write + t.data) {
         __atomic_store_n(&jit->full, true, __ATOMIC_RELAXED);

@@ -181,6 +181,25 @@ static void scattered_accesses_stop_guessing(void **state)
     end(l);
 }
 
+/* Counting misses does nothing to registers that have other host registers on the path than
+ * elsewhere. */
+static void counting_misses_keeps_what_is_lent(void **state)
+{
+    enum { PAGES = 64, ROUND = 10 };
+    struct lockstep *l = machine(2, 0);
+
+    for (unsigned i = 0; i < PAGES; i++)
+        put64(l, RAM + DATA + i * 4 * KIB, RAM + DATA + (i * 5 + 1) % PAGES * 4 * KIB);
+    WRITE(l, RAM, ld(A0, A0, 0), add(T1, T1, A7), add(A7, A7, A6), add(A6, A6, T1), add(A6, A6, A6),
+          add(T1, T1, A6), add(A7, A7, T1), add(A6, A6, A7), add(T1, T1, A6), jal(0, -36));
+    set_x(l, A0, RAM + DATA);
+    for (unsigned r = 1; r < 32; r++)
+        if (r != A0)
+            set_x(l, r, UINT64_C(0x9e3779b97f4a7c15) * r);
+    run(l, 40000 * ROUND); /* compares all registers */
+    end(l);
+}
+
 /* --- Instructions that straddle two pages --- */
 
 /* A loop of which one instruction lies in two pages. What it is changes with FENCE.I alone. */
@@ -299,6 +318,7 @@ int main(void)
         cmocka_unit_test(a_fault_in_a_frames_second_page_is_precise),
         cmocka_unit_test(a_guess_does_not_outlive_a_mapping),
         cmocka_unit_test(scattered_accesses_stop_guessing),
+        cmocka_unit_test(counting_misses_keeps_what_is_lent),
         cmocka_unit_test(counting_misses_keeps_floating_point),
         cmocka_unit_test(straddling_instructions_run_in_hot_code),
         cmocka_unit_test(a_straddling_instruction_has_the_second_page_of_its_space),
