@@ -88,7 +88,7 @@ struct unlinked {
     uint32_t off;
     fixup jump;
 };
-enum { UNLINKED_BUCKETS = 4096, NO_CC = -1, CALL = -2 };
+enum { UNLINKED_BITS = 16, UNLINKED_BUCKETS = 1 << UNLINKED_BITS, NO_CC = -1, CALL = -2 };
 
 struct jit {
     struct translator seam;

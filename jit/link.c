@@ -22,7 +22,9 @@ static void store_code(uint8_t *at, const void *bytes, size_t n)
 
 static struct unlinked **unlinked_at(struct jit *jit, const struct code_page *page, uint32_t off)
 {
-    return &jit->unlinked[(page->ppn * (PAGE_SIZE / 2) + off / 2) % UNLINKED_BUCKETS];
+    uint64_t place = page->ppn * (PAGE_SIZE / 2) + off / 2;
+
+    return &jit->unlinked[place * UINT64_C(0x9e3779b97f4a7c15) >> (64 - UNLINKED_BITS)];
 }
 
 /* Have the jump go to target from now on. */
