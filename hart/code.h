@@ -36,6 +36,7 @@ struct block {
     uint8_t seen;  /* atomic, the translator's: how often a slice ended at its own translation */
     /* Atomic, the translator's: by op, what runs have shown (jit/memory.c). */
     uint64_t scattered;   /* its page is hardly ever that of the time before */
+    uint64_t dispersed;   /* and memory is hardly ever at the same distance from the address */
     uint64_t apart;       /* the accesses that it leads lie in two pages, or in a device */
     uint64_t splits_seen; /* instructions retired when splits was counted from 0 */
     uint8_t splits;

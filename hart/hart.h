@@ -112,13 +112,15 @@ enum native_exit {
     NATIVE_EXITS,
 };
 
-/* Translator: where accesses found their TLB entries last, as guesses for the next time. A compiler
+/* Translator: where accesses found their TLB entries last, or what was in them, as guesses for the
+ * next time. A compiler
  * has some hundred thousand that are executed often; what is not used takes no memory. */
 enum { HART_SITES = 128 * 1024 };
 struct hart_sites {
     uint32_t entry[HART_SITES];  /* offset in the bank's entries for loads, or for stores */
     uint32_t misses[HART_SITES]; /* counted in steps: the carry tells when there were many */
     uint64_t seen[HART_SITES];   /* instructions retired when there were many before */
+    uint64_t addend[HART_SITES]; /* of those whose entry is not guessed */
 };
 
 /* Translator: words that a translation may put aside. */

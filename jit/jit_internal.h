@@ -121,13 +121,16 @@ struct fallback_op {
 };
 _Static_assert(offsetof(struct op, fn) == 0, "stop is where the next op has its function");
 
+/* What an access's site guesses: where its TLB entry is, or what is in it. */
+enum guess { GUESS_NOTHING, GUESS_PLACE, GUESS_ADDEND };
+
 /* A memory access, or the first of a group of accesses that share one look-up (plan.c). */
 struct access {
     uint8_t base;   /* guest register */
     uint8_t size;   /* the alignment that is checked: the largest datum of the group */
     bool store;     /* or, of a group, one of them is */
     bool compact;   /* of a group: aligned so, it cannot lie in two pages */
-    bool predicted; /* it has a site, which guesses the TLB entry */
+    uint8_t guess;  /* enum guess */
     int8_t group;   /* slot of hart.aside where its host address is put aside; NO_GROUP */
     unsigned site;  /* of the hart's */
     int32_t low,
@@ -163,6 +166,7 @@ struct site_note {
     struct block *block;  /* where the op is */
     unsigned op, site;
     bool stepped; /* the base */
+    uint8_t guess;
 };
 
 /* An instruction on the path that a translation follows (path.c). */
@@ -198,8 +202,9 @@ struct stub {
     void (*emit)(struct trans *t, struct stub *s); /* NULL: nothing but the fallback */
     /* Of a load or store (memory.c): */
     struct access access;
-    uint8_t *begin, *hit; /* of the look-up, and behind it */
-    fixup miss, split;    /* not the entry guessed; not all of the group in one page */
+    uint8_t *begin, *hit, *right; /* of the look-up; behind it; behind the guess of the addend */
+    fixup miss, split, wrong; /* not the entry guessed; not all of the group in one page; not the
+                                 addend guessed */
 };
 
 /* A jump to a place of the page that had no translation: how to go there otherwise is written

@@ -14,8 +14,11 @@
  * place of the address.
  *
  * Sites that miss often (addresses all over memory) are found out by what they count, and the block
- * is translated anew with their bits in block.scattered: these accesses compute the place. Accesses
- * by one base share a look-up where they can (plan.c).
+ * is translated anew with their bits in block.scattered: these accesses compute the place. A load
+ * would wait for the entry there now, so it guesses what the entry holds: host memory is mostly at
+ * the same distance from addresses, where the guest's pages are large, or not translated. Where
+ * that fails often, too, the bit in block.dispersed is set, and nothing is guessed. Accesses by one
+ * base share a look-up where they can (plan.c).
  */
 #include "jit/jit_internal.h"
 
@@ -40,6 +43,11 @@ static int32_t table_of(const struct access *x)
 static int32_t site_entry(const struct access *x)
 {
     return HART(sites.entry) + (int32_t)(x->site * sizeof(uint32_t));
+}
+
+static int32_t site_addend(const struct access *x)
+{
+    return HART(sites.addend) + (int32_t)(x->site * sizeof(uint64_t));
 }
 
 /* Where the host address of a group's base is put aside. */
@@ -108,27 +116,42 @@ static void addend(struct trans *t, const struct access *x)
     op_rx(&t->a, W, 0x8b, RCX, DBANK, RCX, 0, table_of(x) + ADDEND);
 }
 
-/* rax = host address of the base, put aside for the group; from the entry at place rcx. */
-static void put_group_aside(struct trans *t, const struct access *x)
+/* Where a site's addend is that of the entry. Result: the host register that has it; rcx has the
+ * place then. */
+static unsigned guess_addend(struct trans *t, struct stub *s, const struct access *x)
 {
-    unsigned base;
+    if (x->guess != GUESS_ADDEND) {
+        addend(t, x);
+        return RCX;
+    }
+    mov_rm(&t->a, RDX, RBP, site_addend(x));
+    op_rx(&t->a, W, ALU_CMP << 3 | 3, RDX, DBANK, RCX, 0, table_of(x) + ADDEND);
+    s->wrong = jcc(&t->a, CC_NE);
+    s->right = asm_here(&t->a);
+    return RDX;
+}
 
-    addend(t, x);
-    base = x->compact ? base_again(t, x) : use(t, x->base, RAX);
-    op_rx(&t->a, W, 0x8d, RAX, base, RCX, 0, 0); /* lea */
+/* rax = host address of the base, put aside for the group; reg has the addend. */
+static void put_group_aside(struct trans *t, const struct access *x, unsigned reg)
+{
+    unsigned base = x->compact ? base_again(t, x) : use(t, x->base, RAX);
+
+    op_rx(&t->a, W, 0x8d, RAX, base, reg, 0, 0); /* lea */
     mov_mr(&t->a, RBP, group_aside(x->group), RAX);
 }
 
 static void emit_access_stub(struct trans *t, struct stub *s);
 
-/* The look-up of an access or a group; s gets what goes another way. Then a single access has its
- * addend in rcx; a group has the base's host address in rax. */
-static void look_up(struct trans *t, struct stub *s, const struct access *x)
+/* The look-up of an access or a group; s gets what goes another way. Then a group has the base's
+ * host address in rax. Result: the host register that has the addend. */
+static unsigned look_up(struct trans *t, struct stub *s, const struct access *x)
 {
+    unsigned reg;
+
     s->emit = emit_access_stub;
     s->access = *x;
     s->begin = asm_here(&t->a);
-    if (x->predicted)
+    if (x->guess == GUESS_PLACE)
         op_rm(&t->a, 0, 0x8b, RCX, RBP, site_entry(x));
     else if (t->path) /* the base is there before the address is; mostly both are in one page */
         place(&t->a, x->base ? use(t, x->base, RAX) : RSP);
@@ -137,13 +160,12 @@ static void look_up(struct trans *t, struct stub *s, const struct access *x)
         place(&t->a, RDX);
     s->miss = compare_tag(t, x);
     s->hit = asm_here(&t->a);
-    if (x->group != NO_GROUP) {
-        if (!x->compact)
-            s->split = compare_pages(t, x);
-        put_group_aside(t, x);
-    } else {
-        addend(t, x);
-    }
+    if (x->group != NO_GROUP && !x->compact)
+        s->split = compare_pages(t, x);
+    reg = guess_addend(t, s, x);
+    if (x->group != NO_GROUP)
+        put_group_aside(t, x, reg);
+    return reg;
 }
 
 /* True for a base that the block steps along. Nobody waits for such an address, and a guess saves
@@ -156,27 +178,16 @@ static bool is_stepped(const struct trans *t, unsigned base)
     return false;
 }
 
-/* Another entry than that of the guess, or of the base. A site learns it, and sometimes reports how
- * it goes. */
-static void emit_miss(struct trans *t, struct stub *s)
+/* A site has learnt; sometimes it reports how it goes. */
+static void emit_count_miss(struct trans *t, struct stub *s, const uint8_t *go_on)
 {
     struct asm_ *a = &t->a;
     struct site_note *note;
     bool lent = t->lent;
 
-    patch_here(a, s->miss);
-    if (!t->path)
-        return;
-    place(a, RDX);
-    stub_from(s, compare_tag(t, &s->access));
-    if (!s->access.predicted) {
-        patch(a, jmp(a), s->hit);
-        return;
-    }
     note = data_alloc(t, sizeof(*note));
-    op_rm(a, 0, 0x89, RCX, RBP, site_entry(&s->access));
     alu_mi(a, 0, ALU_ADD, RBP, jit_site_misses(s->access.site), MISS_STEP);
-    patch(a, jcc(a, CC_AE), s->hit);
+    patch(a, jcc(a, CC_AE), go_on);
     if (!note)
         return;
     *note = (struct site_note){.head = t->head,
@@ -184,6 +195,7 @@ static void emit_miss(struct trans *t, struct stub *s)
                                .block = step_of(t)->block,
                                .op = index_of(t),
                                .site = s->access.site,
+                               .guess = s->access.guess,
                                .stepped = is_stepped(t, s->access.base)};
     lea_data(t, RAX, note);
     emit_return_loans(t);
@@ -192,6 +204,33 @@ static void emit_miss(struct trans *t, struct stub *s)
         emit_lend(t);
     emit_copies(t, &s->before);
     patch(a, jmp(a), s->begin);
+}
+
+/* Another entry than that of the guess, or of the base. */
+static void emit_miss(struct trans *t, struct stub *s)
+{
+    struct asm_ *a = &t->a;
+
+    patch_here(a, s->miss);
+    if (!t->path)
+        return;
+    place(a, RDX);
+    stub_from(s, compare_tag(t, &s->access));
+    if (s->access.guess == GUESS_PLACE) {
+        op_rm(a, 0, 0x89, RCX, RBP, site_entry(&s->access));
+        emit_count_miss(t, s, s->hit);
+    } else {
+        patch(a, jmp(a), s->hit);
+    }
+}
+
+/* Another addend than that of the guess. */
+static void emit_wrong(struct trans *t, struct stub *s)
+{
+    patch_here(&t->a, s->wrong);
+    op_rx(&t->a, W, 0x8b, RDX, DBANK, RCX, 0, table_of(&s->access) + ADDEND);
+    mov_mr(&t->a, RBP, site_addend(&s->access), RDX);
+    emit_count_miss(t, s, s->right);
 }
 
 /* The leader was executed by the interpreter, which has its page in the TLB now, as a rule: the
@@ -207,7 +246,8 @@ static void emit_group_again(struct trans *t, struct stub *s)
     none = compare_tag(t, x);
     if (!x->compact)
         split = compare_pages(t, x);
-    put_group_aside(t, x);
+    addend(t, x);
+    put_group_aside(t, x, RCX);
     emit_resume(t, s);
     patch_here(a, none);
     if (split)
@@ -220,6 +260,8 @@ static void emit_access_stub(struct trans *t, struct stub *s)
     struct asm_ *a = &t->a;
     bool group = s->access.group != NO_GROUP;
 
+    if (s->wrong)
+        emit_wrong(t, s);
     emit_miss(t, s);
     for (unsigned k = 0; k < s->from_n; k++)
         patch_here(a, s->from[k]);
@@ -248,24 +290,41 @@ static void op_place(struct trans *t, unsigned flags, unsigned opcode, unsigned 
         op_rx(&t->a, flags, opcode, reg, p->base, p->index, 0, p->offset);
 }
 
-static bool is_scattered(const struct trans *t)
+/* The step's bit of what runs have shown of its block. */
+static bool is_noted(const struct trans *t, const uint64_t *bits)
 {
-    return __atomic_load_n(&step_of(t)->block->scattered, __ATOMIC_RELAXED) & BIT(index_of(t));
+    return __atomic_load_n(bits, __ATOMIC_RELAXED) & BIT(index_of(t));
+}
+
+/* Nobody waits for a store, nor for addresses that are stepped along. */
+static bool is_waited_for(const struct trans *t, const struct access *x)
+{
+    return (!x->store || x->group != NO_GROUP) && !is_stepped(t, x->base);
 }
 
 static void give_site(struct trans *t, struct access *x)
 {
-    x->predicted = t->path && !is_scattered(t);
-    if (x->predicted)
+    const struct block *b = step_of(t)->block;
+
+    if (!t->path)
+        x->guess = GUESS_NOTHING;
+    else if (!is_noted(t, &b->scattered))
+        x->guess = GUESS_PLACE;
+    else if (!is_noted(t, &b->dispersed) && is_waited_for(t, x))
+        x->guess = GUESS_ADDEND;
+    if (x->guess)
         x->site = jit_site(t->jit);
 }
 
-/* Look x up, the access of the step. rdx is free then; so is rax, or rcx, that p does not name. */
+/* Look x up, the access of the step. Scratch registers that the result does not name are free then,
+ * and rdx for a store. */
 static struct place look_up_single(struct trans *t, struct stub *s, struct access *x)
 {
+    unsigned reg;
+
     give_site(t, x);
-    look_up(t, s, x);
-    return (struct place){base_again(t, x), RCX, x->low};
+    reg = look_up(t, s, x);
+    return (struct place){base_again(t, x), reg, x->low};
 }
 
 /* The place of the step's datum, alone or in a group. rdx is free then. */

@@ -446,7 +446,8 @@ void jit_note_misses(struct hart *h, const struct site_note *note, int64_t left)
     if (!is_frequent(h->instret_end - (uint64_t)left, &h->sites.seen[note->site], MISSES_MANY,
                      note->stepped ? MISSES_STEPPED : MISSES_SCATTERED))
         return;
-    __atomic_fetch_or(&b->scattered, BIT(note->op), __ATOMIC_RELAXED);
+    __atomic_fetch_or(note->guess == GUESS_PLACE ? &b->scattered : &b->dispersed, BIT(note->op),
+                      __ATOMIC_RELAXED);
     if (__atomic_load_n(&note->head->native, __ATOMIC_RELAXED) == note->entry)
         translate_again(code_translator(h->code)->opaque, note->head, false);
 }

@@ -181,6 +181,97 @@ static void scattered_accesses_stop_guessing(void **state)
     end(l);
 }
 
+/* The same walk through translated pages. Each has its successor. */
+static void walk_translated(struct lockstep *l, unsigned pages, unsigned (*place)(unsigned page))
+{
+    enum { VA = 0x10000000, DATA_VA = VA + 0x100000 };
+
+    open_pmp(l);
+    WRITE(l, RAM, ld(A0, A0, 0), addi(A1, A1, 1), addi(A2, A2, 1), addi(A3, A3, 1), jal(0, -16));
+    map(l, RAM + TABLES, VA, RAM, PTE_R | PTE_X);
+    for (unsigned i = 0; i < pages; i++) {
+        map(l, RAM + TABLES, DATA_VA + i * 4 * KIB, RAM + DATA + place(i) * 4 * KIB, PTE_R | PTE_W);
+        put64(l, RAM + DATA + place(i) * 4 * KIB, DATA_VA + (i * 5 + 1) % pages * 4 * KIB);
+    }
+    lockstep_set(l, 0, ISTHMUS_REG_PRIV, 1);
+    set_csr(l, SATP, SV39 | (RAM + TABLES) >> 12);
+    lockstep_set(l, 0, ISTHMUS_REG_PC, VA);
+    set_x(l, A0, DATA_VA);
+}
+
+static unsigned in_order(unsigned page)
+{
+    return page;
+}
+
+static unsigned anywhere(unsigned page)
+{
+    return page * 29 % 64;
+}
+
+static unsigned all_but_one_in_order(unsigned page)
+{
+    return page == 7 ? 100 : page;
+}
+
+/* Memory at one distance from all addresses is guessed; at another one from each it is not. */
+static void scattered_accesses_guess_where_memory_is(void **state)
+{
+    static const struct {
+        unsigned (*place)(unsigned page);
+        unsigned translated_again;
+    } cases[] = {{in_order, 1}, {all_but_one_in_order, 1}, {anywhere, 2}};
+    enum { PAGES = 64, ROUND = 5 };
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct lockstep *l = machine(2, 0);
+        uint64_t before;
+
+        walk_translated(l, PAGES, cases[i].place);
+        run(l, 100 * ROUND);
+        before = translations(l);
+        run(l, 40000 * ROUND);
+        assert_int_equal(translations(l), before + cases[i].translated_again);
+        end(l);
+    }
+}
+
+/* Stores to where loads go, of a register that has no host register there. */
+static void scattered_stores_are_right(void **state)
+{
+    enum { VA = 0x10000000, PAGES = 64, ROUND = 5, XOR = 4 << 12, JALR = 0x67 };
+    struct lockstep *l = machine(2, 0);
+
+    walk_translated(l, PAGES, in_order);
+    WRITE(l, RAM, ld(A0, A0, 0), add(A4, A0, ZERO) | XOR, sd(T1, A4, 8), addi(T1, T1, 1),
+          i_type(JALR, 0, 0, S0, 0));
+    set_x(l, S0, VA);
+    for (unsigned i = 0; i < 20; i++)
+        run(l, 1000 * ROUND);
+    end(l); /* compares RAM */
+}
+
+/* A page moves, with its data; what was guessed for it was right the time before. */
+static void a_guess_of_where_memory_is_does_not_outlive_a_mapping(void **state)
+{
+    enum { VA = 0x10000000, DATA_VA = VA + 0x100000, PAGES = 64, ROUND = 5 };
+    struct lockstep *l = machine(2, 0);
+
+    walk_translated(l, PAGES, in_order);
+    run(l, 20000 * ROUND);
+    for (unsigned i = 1; i < 40; i++) {
+        uint64_t from = RAM + DATA + 7 * 4 * KIB, to = from + 100 * 4 * KIB;
+
+        put64(l, from, i % 2 ? 0 : DATA_VA + 36 * 4 * KIB);
+        put64(l, to, i % 2 ? DATA_VA + 36 * 4 * KIB : 0);
+        map(l, RAM + TABLES, DATA_VA + 7 * 4 * KIB, i % 2 ? to : from, PTE_R | PTE_W);
+        set_csr(l, SATP, SV39 | (uint64_t)i << 44 | (RAM + TABLES) >> 12);
+        run(l, 100 * ROUND);
+        assert_int_not_equal(x(l, A0), 0);
+    }
+    end(l);
+}
+
 /* Counting misses does nothing to registers that have other host registers on the path than
  * elsewhere. */
 static void counting_misses_keeps_what_is_lent(void **state)
@@ -318,6 +409,9 @@ int main(void)
         cmocka_unit_test(a_fault_in_a_frames_second_page_is_precise),
         cmocka_unit_test(a_guess_does_not_outlive_a_mapping),
         cmocka_unit_test(scattered_accesses_stop_guessing),
+        cmocka_unit_test(scattered_accesses_guess_where_memory_is),
+        cmocka_unit_test(scattered_stores_are_right),
+        cmocka_unit_test(a_guess_of_where_memory_is_does_not_outlive_a_mapping),
         cmocka_unit_test(counting_misses_keeps_what_is_lent),
         cmocka_unit_test(counting_misses_keeps_floating_point),
         cmocka_unit_test(straddling_instructions_run_in_hot_code),
