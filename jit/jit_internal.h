@@ -98,7 +98,8 @@ struct jit {
     uint8_t *write, *exec; /* two views of the same memory */
     size_t size;
     size_t code_start, rare_start; /* behind the thunks; behind the room for what is hot */
-    /* Code grows up from code_start and rare_start, data grows down from size. */
+    /* Code grows up from code_start and rare_start, data grows down from size. code: atomic, stored
+     * to in front of publishing what was written. */
     size_t code, rare, data;
     bool full;           /* atomic */
     bool no_large_pages; /* the host's kernel makes none on demand */

@@ -385,15 +385,24 @@ static uint8_t *write_translation(struct jit *jit, struct block *b, bool path)
     jit_note_for_perf(jit, &t);
     jit_use_large_pages(jit, jit->code, (size_t)(t.a.at - jit->write));
     jit_use_large_pages(jit, jit->rare, (size_t)(t.other.at - jit->write));
-    jit->code = (size_t)(t.a.at - jit->write);
     jit->rare = (size_t)(t.other.at - jit->write);
     jit->data = t.data;
+    __atomic_store_n(&jit->code, (size_t)(t.a.at - jit->write), __ATOMIC_RELEASE); /* see_code */
     jit->counters.blocks += !path;
     jit->counters.paths += path;
     if (!path)
         b->body = t.body;
     jit_enlist_unlinked(jit, t.unlinked);
     return t.entry;
+}
+
+/* Translated code loads the addresses of other translations, and of their blocks, by instructions
+ * that order what follows, as all loads of this host do. What is compiled, or ThreadSanitizer
+ * looks at, knows of no such load: whoever is told of a block by translated code begins here, and
+ * has what any translation was made from behind it. */
+static void see_code(const struct jit *jit)
+{
+    (void)__atomic_load_n(&jit->code, __ATOMIC_ACQUIRE);
 }
 
 /* Have b translated anew, as a path or not. The lock is held. */
@@ -441,15 +450,17 @@ static bool is_frequent(uint64_t now, uint64_t *seen, uint64_t n, uint64_t instr
 void jit_note_misses(struct hart *h, const struct site_note *note, int64_t left)
 {
     enum { MISSES_MANY = 1024, MISSES_SCATTERED = 80, MISSES_STEPPED = 400 };
+    struct jit *jit = code_translator(h->code)->opaque;
     struct block *b = note->block;
 
     if (!is_frequent(h->instret_end - (uint64_t)left, &h->sites.seen[note->site], MISSES_MANY,
                      note->stepped ? MISSES_STEPPED : MISSES_SCATTERED))
         return;
+    see_code(jit);
     __atomic_fetch_or(note->guess == GUESS_PLACE ? &b->scattered : &b->dispersed, BIT(note->op),
                       __ATOMIC_RELAXED);
     if (__atomic_load_n(&note->head->native, __ATOMIC_RELAXED) == note->entry)
-        translate_again(code_translator(h->code)->opaque, note->head, false);
+        translate_again(jit, note->head, false);
 }
 
 /* The interpreter goes on with op `at` of b, because the translation of head found that accesses
@@ -488,6 +499,7 @@ static const struct op *exec_native(struct hart *h, const struct op *op)
     next = jit->thunks.enter(h, __atomic_load_n(&b->native, __ATOMIC_ACQUIRE));
     if (likely(!next))
         return NULL;
+    see_code(jit);
     if (h->split) {
         note_split(h, h->split, block_of(next), next);
         h->split = NULL;

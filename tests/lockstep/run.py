@@ -2,13 +2,14 @@
 # SPDX-License-Identifier: MIT
 """The interpreter and the translator in lock-step on many programs: TAP, one case a run.
 
-usage: run.py --build DIR --events ELF --smp ELF [--isa ELF]...
+usage: run.py --build DIR --events ELF --smp ELF --late ELF [--isa ELF]...
 
-Programs: those of tests/isa, interrupts (events.S), code that changes under running harts (smp.S),
-random ones of tests/cosim's generator, OpenSBI with the reference hypervisor and the demo's guests,
-and, where ISTHMUS_TEST_KERNEL names a Linux kernel (ISTHMUS_TEST_INITRD its initial RAM disk), its
-boot: of the long tests. Translators with one fault each, lockstep_NAME, must be caught. What checks
-itself runs on threads, too, and there the map for perf is looked at.
+Programs: those of tests/isa, interrupts (events.S), code that changes under running harts (smp.S)
+or that another one had translated (late.S), random ones of tests/cosim's generator, OpenSBI with
+the reference hypervisor and the demo's guests, and, where ISTHMUS_TEST_KERNEL names a Linux kernel
+(ISTHMUS_TEST_INITRD its initial RAM disk), its boot: of the long tests. Translators with one fault
+each, lockstep_NAME, must be caught. What checks itself runs on threads, too, and there the map for
+perf is looked at.
 """
 import argparse
 import concurrent.futures
@@ -97,6 +98,15 @@ def smp_cases(runner, smp):
         yield case
 
 
+def late_cases(runner, late):
+    for mode in ('--translate-after=16', '--interpreter'):
+        def case(mode=mode):
+            status, text = runner.run(['run', '--timeout', '120', '--console', 'none', '--bios', 'none',
+                                       '--harts', '2', '--kernel', late, mode], runner.isthmus)
+            return f'code that another hart had translated, {mode}', status == 0, text
+        yield case
+
+
 MAP_LINE = re.compile(r'[0-9a-f]+ [0-9a-f]+ (guest_[0-9a-f]+(_rare)?|isthmus_thunks)$')
 
 
@@ -167,13 +177,14 @@ def main():
     parser.add_argument('--build', required=True)
     parser.add_argument('--events', required=True)
     parser.add_argument('--smp', required=True)
+    parser.add_argument('--late', required=True)
     parser.add_argument('--jobs', type=int, default=os.cpu_count())
     parser.add_argument('--isa', nargs='*', default=[])
     options = parser.parse_args()
     runner = Runner(options.build)
     directory = tempfile.mkdtemp(prefix='lockstep-')
     cases = list(system_cases(runner)) + list(bare_cases(runner, options.isa, options.events))
-    cases += list(smp_cases(runner, options.smp)) + [perf_map_case(runner, options.events)]
+    cases += list(smp_cases(runner, options.smp)) + list(late_cases(runner, options.late)) + [perf_map_case(runner, options.events)]
     cases += list(random_cases(runner, directory))
     cases += [runner.caught(seed, options.isa + [options.events]) for seed in SEEDS]
     failures = 0
