@@ -59,7 +59,7 @@ tsan: setup
 	@[ -f build-tsan/build.ninja ] || meson setup build-tsan -Db_sanitize=thread \
 	    -Dbuildtype=debugoptimized
 	@$(NINJA) -C build-tsan
-	@python3 tests/run.py $(LONG) --build build-tsan $(T)
+	@python3 tests/run.py --timeout-multiplier 10 $(LONG) --build build-tsan $(T)
 
 ## make coverage   run the tests on an instrumented build and print the lines not covered
 coverage: setup

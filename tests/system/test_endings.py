@@ -232,16 +232,22 @@ def keys_that_end_do_not_end_the_run(b):
 
 @case
 def a_console_that_nobody_reads_does_not_keep_it_from_ending(b):
+    def start(*args):
+        run = Run(b, *args, program="chatter", disk=False, terminal=terminal)
+        if not terminal:
+            fcntl.fcntl(run.reader, 1031, 4096)  # F_SETPIPE_SZ: soon full
+        return run
+
     for terminal in (False, True):
         for args in MODES:
-            run = Run(b, *args, program="chatter", disk=False, terminal=terminal)
+            run = start(*args)
+            assert select.select([run.reader], [], [], PATIENCE)[0], run.said()
             time.sleep(0.5)
             run.process.send_signal(signal.SIGTERM)
             run.expect(-signal.SIGTERM, "console", "nobody reads")
             assert not terminal or termios.tcgetattr(run.slave) == run.before
             run.close()
-            run = Run(b, *args, "--timeout", "0.5", program="chatter", disk=False,
-                      terminal=terminal)
+            run = start(*args, "--timeout", "1")
             run.expect(124, "console", "nobody reads", "--timeout")
             run.close()
 
