@@ -17,15 +17,14 @@ enum { REMOTE_AT_ONCE = 8 };
  * or lies elsewhere in host memory; or want, or a little more. */
 static uint64_t contiguous(const struct tlb_bank *b, uint64_t va, uint64_t want, bool write)
 {
-    const struct tlb_entry *entries = &b->data[write ? TLB_ENTRIES : 0];
     uint64_t page = va & PAGE_MASK, avail = page + PAGE_SIZE - va;
-    uintptr_t addend = entries[page / PAGE_SIZE % TLB_ENTRIES].addend;
+    uintptr_t addend = b->data[tlb_index(page, write)].addend;
 
     for (; avail < want; avail += PAGE_SIZE) {
         const struct tlb_entry *e;
 
         page += PAGE_SIZE;
-        e = &entries[page / PAGE_SIZE % TLB_ENTRIES];
+        e = &b->data[tlb_index(page, write)];
         if (e->tag != page || e->addend != addend)
             break;
     }
@@ -33,14 +32,13 @@ static uint64_t contiguous(const struct tlb_bank *b, uint64_t va, uint64_t want,
 }
 
 /* Let the entries for [va, va + size) come from far caches, where a transfer seems to go on. */
-static void prefetch_entries(const struct tlb_bank *b, uint64_t va, uint64_t size, bool write)
+static void prefetch_entries(const struct tlb_bank *b, uint64_t va, uint64_t size)
 {
-    enum { A_LINE = 64 / sizeof(struct tlb_entry) };
-    const struct tlb_entry *entries = &b->data[write ? TLB_ENTRIES : 0];
-    uint64_t page = va / PAGE_SIZE, last = (va + size) / PAGE_SIZE;
+    enum { A_LINE = 64 / (2 * sizeof(struct tlb_entry)) };
+    uint64_t last = va + size;
 
-    for (; page <= last; page += A_LINE)
-        __builtin_prefetch(&entries[page % TLB_ENTRIES]);
+    for (; va <= last; va += A_LINE * PAGE_SIZE)
+        __builtin_prefetch(&b->data[tlb_index(va, false)]);
 }
 
 static void *env_local(void *opaque, uint64_t va, uint64_t want, bool write, uint64_t *avail)
@@ -52,7 +50,7 @@ static void *env_local(void *opaque, uint64_t va, uint64_t want, bool write, uin
     /* A bank holds ROM pages too, for loads: they are not main memory. */
     if (likely(host && (write || (uint64_t)(host - h->mem->ram) < h->mem->ram_size))) {
         if (want == IG_MAX_PIECE)
-            prefetch_entries(h->dbank, va + want, want, write);
+            prefetch_entries(h->dbank, va + want, want);
         *avail = contiguous(h->dbank, va, want, write);
         *avail = min_u64(*avail, (uint64_t)(h->mem->ram + h->mem->ram_size - host));
         return host;

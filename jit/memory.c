@@ -24,13 +24,13 @@
 
 #define EMIT(name) static void emit_##name(struct trans *t, const struct insn *in)
 
-enum { TLB_SCALE = PAGE_SHIFT - 4 };
-_Static_assert(sizeof(struct tlb_entry) == 16, "the index is the page number times 16");
+enum { TLB_SCALE = PAGE_SHIFT - 5 };
+_Static_assert(2 * sizeof(struct tlb_entry) == 32, "places are the page number times 32");
 enum {
     TAG = offsetof(struct tlb_entry, tag),
     ADDEND = offsetof(struct tlb_entry, addend),
     LOADS = offsetof(struct tlb_bank, data),
-    STORES = offsetof(struct tlb_bank, data[TLB_ENTRIES]),
+    STORES = offsetof(struct tlb_bank, data[1]),
 };
 /* What a miss adds to site.misses, so that the 2^10th carries. */
 enum { MISS_STEP = 1 << 22 };
@@ -78,7 +78,7 @@ static void base_plus(struct trans *t, unsigned dst, unsigned scratch, unsigned 
 static void place(struct asm_ *a, unsigned reg)
 {
     rorx(a, 0, RCX, reg, TLB_SCALE);
-    alu_ri(a, 0, ALU_AND, RCX, (TLB_ENTRIES - 1) * (int32_t)sizeof(struct tlb_entry));
+    alu_ri(a, 0, ALU_AND, RCX, (TLB_ENTRIES - 1) * 2 * (int32_t)sizeof(struct tlb_entry));
 }
 
 /* rdx = what the entry's tag must be for the access, a page of which the low bits show the

@@ -82,7 +82,7 @@ struct tlb_exec {
 };
 
 struct tlb_bank {
-    struct tlb_entry data[2 * TLB_ENTRIES]; /* for loads, then for stores */
+    struct tlb_entry data[2 * TLB_ENTRIES]; /* by tlb_index */
     uint64_t data_gpa[2 * TLB_ENTRIES]; /* guest-physical pages where V, else physical ones */
     struct tlb_exec exec[TLB_EXEC_ENTRIES];
     uint64_t exec_gpa[TLB_EXEC_ENTRIES]; /* likewise, with TLB_GLOBAL where the mapping is global */
@@ -275,18 +275,25 @@ void pmp_reset(struct mmu *mmu);
 void pmp_write_cfg(struct mmu *mmu, unsigned entry, uint8_t cfg);
 void pmp_write_addr(struct mmu *mmu, unsigned entry, uint64_t addr);
 
+/* Where a bank has the page of va, for loads or for stores: side by side, since most pages that are
+ * stored to are loaded from, too. */
+static inline unsigned tlb_index(uint64_t va, bool store)
+{
+    return (unsigned)(va >> PAGE_SHIFT) % TLB_ENTRIES * 2 + store;
+}
+
 /* Fast paths: host address of [va, va + size), naturally aligned, or NULL (then take mmu_load,
  * mmu_store). size is a power of two up to 8. */
 static inline void *tlb_read(const struct tlb_bank *b, uint64_t va, unsigned size)
 {
-    const struct tlb_entry *e = &b->data[(va >> PAGE_SHIFT) % TLB_ENTRIES];
+    const struct tlb_entry *e = &b->data[tlb_index(va, false)];
     bool hit = (va & (PAGE_MASK | (size - 1))) == e->tag;
     return likely(hit) ? (void *)(uintptr_t)(va + e->addend) : NULL;
 }
 
 static inline void *tlb_write(const struct tlb_bank *b, uint64_t va, unsigned size)
 {
-    const struct tlb_entry *e = &b->data[TLB_ENTRIES + (va >> PAGE_SHIFT) % TLB_ENTRIES];
+    const struct tlb_entry *e = &b->data[tlb_index(va, true)];
     bool hit = (va & (PAGE_MASK | (size - 1))) == e->tag;
     return likely(hit) ? (void *)(uintptr_t)(va + e->addend) : NULL;
 }

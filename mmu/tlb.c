@@ -128,8 +128,8 @@ static bool map_template(struct tlb_bank *b)
 
 static struct tlb_bank *bank_new(void)
 {
-    struct tlb_bank *b = mmap(NULL, sizeof(*b), PROT_READ | PROT_WRITE,
-                              MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    struct tlb_bank *b =
+        mmap(NULL, sizeof(*b), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
     if (b == MAP_FAILED)
         return NULL;
@@ -379,7 +379,8 @@ void mmu_enter_data(struct tlb_bank *b, uint64_t va, const struct mmu_page *page
         return;
     /* For the other kind of access too, but not in place of what such accesses brought in. */
     for (unsigned k = 0; k < ARRAY_SIZE(kinds); k++) {
-        unsigned i = k * TLB_ENTRIES + (va >> PAGE_SHIFT) % TLB_ENTRIES;
+        unsigned i = tlb_index(va, kinds[k] == MMU_STORE);
+
         if ((page->allowed & kinds[k]) && (access == kinds[k] || holds_nothing(b, i)))
             fill(b, i, va, page);
     }
@@ -413,14 +414,14 @@ void mmu_renew_exec(struct tlb_bank *b, uint64_t va)
 
 static void drop_va(struct tlb_bank *b, uint64_t va)
 {
-    struct tlb_entry *e = &b->data[(va >> PAGE_SHIFT) % TLB_ENTRIES];
+    struct tlb_entry *e = &b->data[tlb_index(va, false)];
     struct tlb_exec *x = &b->exec[(va >> PAGE_SHIFT) % TLB_EXEC_ENTRIES];
 
     if (in_large(b, va)) {
         drop_bank(b);
         return;
     }
-    for (unsigned k = 0; k < 2; k++, e += TLB_ENTRIES)
+    for (unsigned k = 0; k < 2; k++, e++)
         if (e->tag == (va & PAGE_MASK))
             e->tag = TLB_INVALID;
     if ((x->tag & ~(uint64_t)TLB_STALE) == (va & PAGE_MASK))

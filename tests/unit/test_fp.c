@@ -460,12 +460,12 @@ static void loads_box_and_stores_do_not_look(void **state)
 {
     struct fixture *fx = *state;
     struct hart *h = &fx->hart;
-    struct tlb_entry *e = &fx->bank.data[1];
+    struct tlb_entry *e = &fx->bank.data[tlb_index(0x1000, false)];
 
     /* Page 0x1000 is in the TLB, and its bytes are fx->memory's. */
     e->tag = 0x1000;
     e->addend = (uintptr_t)fx->memory - 0x1000;
-    e[TLB_ENTRIES] = *e;                        /* for stores */
+    e[1] = *e;                        /* for stores */
     for (unsigned off = 0; off < 8; off += 4) { /* 4: an fld that is misaligned goes the slow way */
         h->x[R1] = 0x1000 + off;
         fx->memory[0] = UINT64_C(0x7f80000100000001);
