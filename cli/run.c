@@ -339,7 +339,11 @@ static int take_disk(void *target, const char *value)
 
 static int take_share(void *target, const char *value)
 {
-    return parse_path("--share", value, "a directory", &((struct run *)target)->config.share);
+    struct run *r = target;
+
+    if (r->config.share)
+        return wrong_value("--share", value, "to be given once");
+    return parse_path("--share", value, "a directory", &r->config.share);
 }
 
 /* Cut "[ADDRESS]:PORT" in two; no address: NULL. */
@@ -407,6 +411,8 @@ static int take_net(void *target, const char *value)
     char *list = keep(r, value), *item = next_item(&list);
     int status = 0;
 
+    if (r->config.net.kind)
+        return wrong_value("--net", value, "to be given once: the machine has one network device");
     r->config.net = (struct isthmus_net){.forwards = r->forwards};
     if (!strcmp(value, "none"))
         return 0;

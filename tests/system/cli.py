@@ -127,6 +127,8 @@ def wrong_command_lines_exit_with_2_and_name_the_option(b):
             (["run", "--guest", f"{kernel},initrd="], "--guest initrd ''", "file"),
             (["run", "--guest", f"{kernel},"], "--guest ''", "name="),
             (["run", "--guest", kernel, "--initrd", kernel], "--initrd", "--guest"),
+            (["run", "--net", "user", "--net", "tap,ifname=x"], "--net tap", "once"),
+            (["run", "--share", "/", "--share", "/tmp"], "--share /tmp", "once"),
             (["run", "--net", "tap,ifname="], "--net ifname ''", "interface"),
             (["run", "--net", "user,mac=00:00:00:00:00:00"], "--net mac", "six bytes"),
             (["run", "--kernel", kernel, *["--disk", disk + ",readonly"] * 8], "virtio slots"),
