@@ -11,9 +11,9 @@
  */
 #include "jit/jit_internal.h"
 
-/* What is saved and lost, in quarters of a host instruction for each time that the path is
- * executed. */
-enum { ONE = 4, ONE_IN_ROUNDS = 2, WORTH_IT = 2 * ONE };
+/* What is saved and lost, in parts of a host instruction for each time that the path is entered;
+ * each branch aside is taken by one in ASIDE that come to it. */
+enum { ONE = 64, ONE_IN_ROUNDS = ONE / 2, WORTH_IT = 2 * ONE, ASIDE = 4 };
 
 void jit_set_lent(struct trans *t, bool lent)
 {
@@ -67,30 +67,34 @@ bool jit_goes_again(const struct trans *t)
 
 /* What the path does with x registers. */
 struct uses {
-    unsigned n[32];
+    unsigned n[32]; /* how often one uses them, in parts as ONE */
     uint32_t written;
     unsigned slow; /* so many steps are executed by the interpreter */
 };
 
 static void count_uses(const struct trans *t, struct uses *u)
 {
+    unsigned come = ONE;
+
     for (unsigned i = 0; i < t->n; i++) {
         const struct insn *in = &t->in[i];
 
         if (in->rd && jit_writes_x(in)) {
             u->written |= UINT32_C(1) << in->rd;
-            u->n[in->rd] += !t->dead[i];
+            u->n[in->rd] += t->dead[i] ? 0 : come;
         }
         if (i + 1 < t->n && !jit_emitter_of(t->jit->isa, in))
             u->slow++;
         else if (t->fusions[i].kind)
-            u->n[t->fusions[i].source]++;
+            u->n[t->fusions[i].source] += come;
         else if (!t->dead[i] && in->class != CLASS_FP && in->class != CLASS_SYSTEM) {
             if (t->plan[i].member == NO_GROUP)
-                u->n[in->rs1]++;
+                u->n[in->rs1] += come;
             if (in->class != CLASS_FPMEM)
-                u->n[in->rs2]++;
+                u->n[in->rs2] += come;
         }
+        if (in->class == CLASS_BRANCH && !t->skips[i])
+            come -= come / ASIDE;
     }
 }
 
@@ -120,7 +124,7 @@ void jit_plan_loans(struct trans *t)
     while (t->loans_n < LOANS_MAX) {
         unsigned from = find(&u, candidates, true), to = find(&u, candidates, false);
         bool is_written = u.written >> to & 1;
-        unsigned saved = u.n[to] * ONE, lost = u.n[from] * ONE + (3 + is_written) * once;
+        unsigned saved = u.n[to], lost = u.n[from] + (3 + is_written) * once;
 
         if (!from || !to || saved < lost + WORTH_IT)
             break;
