@@ -113,8 +113,8 @@ enum native_exit {
 };
 
 /* Translator: where accesses found their TLB entries last, or what was in them, as guesses for the
- * next time. A compiler
- * has some hundred thousand that are executed often; what is not used takes no memory. */
+ * next time. A compiler has some hundred thousand that are executed often; what is not used takes
+ * no memory. */
 enum { HART_SITES = 128 * 1024 };
 struct hart_sites {
     uint32_t entry[HART_SITES];  /* offset in the bank's entries for loads, or for stores */
