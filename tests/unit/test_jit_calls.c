@@ -59,13 +59,19 @@ static int distance(const struct function *f, unsigned slot)
     return (int)(slot * SLOT) - (int)(f->slot * SLOT + 4 * f->n);
 }
 
+/* The low 12 bits of a distance, as a number with its sign: what AUIPC leaves to be added. */
+static int low_part(int by)
+{
+    return ((by + 0x800) & 0xfff) - 0x800;
+}
+
 /* rd = address of the slot */
 static void put_address(struct function *f, unsigned rd, unsigned slot)
 {
     int by = distance(f, slot);
 
     put(f, auipc(rd, (uint32_t)(by + 0x800) >> 12));
-    put(f, addi(rd, rd, by << 20 >> 20));
+    put(f, addi(rd, rd, low_part(by)));
 }
 
 /* Slots in the middle of each page are leaves that return by T0. */
@@ -93,7 +99,7 @@ static void put_call(struct function *f, unsigned version)
     case 0: /* as a linker leaves it where the callee is far away */
         by = distance(f, slot);
         put(f, auipc(RA, (uint32_t)(by + 0x800) >> 12));
-        put(f, i_type(0x67, 0, RA, RA, by << 20 >> 20));
+        put(f, i_type(0x67, 0, RA, RA, low_part(by)));
         break;
     case 1: /* by a pointer */
         put_address(f, pointer, slot);
