@@ -365,7 +365,7 @@ def a_large_file_is_in_memory_once(b):
     libraries = subprocess.run(["ldd", b.isthmus], capture_output=True, check=False).stdout
     if b"libtsan" in libraries: # it has several bytes of its own for each
         return
-    assert 64 <= resident < 100, f"{resident} MiB"
+    assert 64 <= resident < 120, f"{resident} MiB" # twice would be 128 and more
 
 
 @case
