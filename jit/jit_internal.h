@@ -329,6 +329,8 @@ void jit_plan_loans(struct trans *t);
  * stay. */
 void emit_lend(struct trans *t);
 void emit_return_loans(struct trans *t);
+/* Call a thunk that comes back, with everything where it expects it. */
+void emit_call(struct trans *t, const uint8_t *thunk);
 /* What is written next is executed with host registers lent, if the path lends any, or not. */
 void jit_set_lent(struct trans *t, bool lent);
 /* The path's last step is a branch, or a jump, back to where the path begins, as it is lent. */

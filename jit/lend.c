@@ -56,6 +56,16 @@ void emit_return_loans(struct trans *t)
     jit_set_lent(t, false);
 }
 
+void emit_call(struct trans *t, const uint8_t *thunk)
+{
+    bool lent = t->lent;
+
+    emit_return_loans(t);
+    patch(&t->a, call(&t->a), thunk);
+    if (lent)
+        emit_lend(t);
+}
+
 bool jit_goes_again(const struct trans *t)
 {
     const struct insn *in = &t->in[t->n - 1];
@@ -98,16 +108,16 @@ static void count_uses(const struct trans *t, struct uses *u)
     }
 }
 
-/* Of the registers that are in host registers everywhere (is_mapped), the one that the path uses
+/* Of the registers that are in host registers everywhere (mapped), the one that the path uses
  * least, of the others the one that it uses most. 0: there is none. */
-static unsigned find(const struct uses *u, uint32_t candidates, bool is_mapped)
+static unsigned find(const struct uses *u, uint32_t candidates, bool mapped)
 {
     unsigned found = 0;
 
     for (unsigned r = 1; r < 32; r++) {
-        if (!(candidates >> r & 1) || (jit_host_of[r] != NOT_MAPPED) != is_mapped)
+        if (!(candidates >> r & 1) || (jit_host_of[r] != NOT_MAPPED) != mapped)
             continue;
-        if (!found || (is_mapped ? u->n[r] < u->n[found] : u->n[r] > u->n[found]))
+        if (!found || (mapped ? u->n[r] < u->n[found] : u->n[r] > u->n[found]))
             found = r;
     }
     return found;

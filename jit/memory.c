@@ -183,7 +183,6 @@ static void emit_count_miss(struct trans *t, struct stub *s, const uint8_t *go_o
 {
     struct asm_ *a = &t->a;
     struct site_note *note;
-    bool lent = t->lent;
 
     note = data_alloc(t, sizeof(*note));
     alu_mi(a, 0, ALU_ADD, RBP, jit_site_misses(s->access.site), MISS_STEP);
@@ -198,10 +197,7 @@ static void emit_count_miss(struct trans *t, struct stub *s, const uint8_t *go_o
                                .guess = s->access.guess,
                                .stepped = is_stepped(t, s->access.base)};
     lea_data(t, RAX, note);
-    emit_return_loans(t);
-    patch(a, call(a), t->jit->thunks.note);
-    if (lent)
-        emit_lend(t);
+    emit_call(t, t->jit->thunks.note);
     emit_copies(t, &s->before);
     patch(a, jmp(a), s->begin);
 }

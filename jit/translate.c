@@ -84,12 +84,10 @@ void emit_fallback(struct trans *t)
     const struct step *step = step_of(t);
     const struct block *b = step->block;
     struct fallback_op *copy = data_alloc(t, sizeof(*copy));
-    bool lent = t->lent;
 
     emit_extensions(t, t->pending);
     if (!copy)
         return;
-    emit_return_loans(t);
     copy->op = *step->op;
     copy->op.link = (struct block *)(step->op + 1);
     if (step->op == b->ops)
@@ -99,9 +97,7 @@ void emit_fallback(struct trans *t)
     lea_data(t, RAX, copy);
     mov_ri(&t->a, RCX, b->off);
     mov_ri(&t->a, RDX, step->later);
-    patch(&t->a, call(&t->a), t->jit->thunks.fallback);
-    if (lent)
-        emit_lend(t);
+    emit_call(t, t->jit->thunks.fallback);
 }
 
 void emit_fallback_here(struct trans *t)
@@ -222,10 +218,10 @@ static void write_body(struct trans *t)
     }
     t->at = t->n - 1;
     assert(!t->pending);
-    if (!t->done)
+    if (!t->done) {
         emit_return_loans(t);
-    if (!t->done)
         emit_goto(t, page_offset(t) + t->in[t->at].len);
+    }
 }
 
 /* A straddling block is executed only while the exec TLB has its second page as it was: as
