@@ -114,7 +114,7 @@ static void make_cold(struct code_cache *c, struct block *b)
 {
     b->native = c->translator->cold;
     b->body = NULL;
-    b->path = false;
+    b->made = 0;
     b->seen = 0;
     if (b->first == exec_break)
         return;

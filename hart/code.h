@@ -32,8 +32,8 @@ struct block {
     uint16_t off;  /* of its first instruction in the page */
     uint8_t heat;  /* atomic: how often it was entered, up to translator.hot */
     uint8_t n;     /* instructions; a pseudo-op stands behind the last */
-    bool path;     /* the translator's: native goes on with blocks that follow */
-    uint8_t seen;  /* atomic, the translator's: how often a slice ended at its own translation */
+    uint8_t made;  /* the translator's: native is what of it */
+    uint8_t seen;  /* atomic, the translator's: how often a slice ended there */
     /* Atomic, the translator's: by op, what runs have shown (jit/memory.c). */
     uint64_t scattered;   /* its page is hardly ever that of the time before */
     uint64_t dispersed;   /* and memory is hardly ever at the same distance from the address */

@@ -58,7 +58,7 @@ struct thunks {
                            rdx: the translation's head */
     uint8_t *spent;     /* the charge of a block failed, and was given back; rax: the block's native
                            code, ecx: its offset. Goes on there with more of the run, or leaves */
-    uint8_t *spent_own; /* the same, of a block's own translation: now and then it is noted */
+    uint8_t *spent_noted; /* the same, of a block's own translation: now and then it is noted */
     uint8_t *cold_rax;  /* leave to offset rax of the page, where no block is decoded */
     uint8_t *look;      /* called: rcx = the block at the address in rax, even, or leaves; vpage is
                            its page's; other scratch registers are lost */
@@ -108,7 +108,8 @@ struct jit {
     unsigned sites;                              /* given away so far, modulo HART_SITES */
     /* So many instructions at most are executed before events are looked at; of so many slices one
      * notes the block at its end; which is made a path when that was so often. */
-    unsigned slice, slices_noted, seen_many; /* slices_noted: 2, 4, ... 128 */
+    unsigned slice, slices_noted; /* slices_noted: 2, 4, ... 128 */
+    unsigned seen_many, seen_more; /* to be made a path; one that guesses */
     struct thunks thunks;
     struct jit_counters counters;
     FILE *perf_map;
@@ -242,12 +243,16 @@ struct loan {
 };
 enum { LOANS_MAX = 9 };
 
+/* What a translation is of, and block.made: a block alone; a path; one that guesses where TLB
+ * entries are. */
+enum made { OF_BLOCK, OF_PATH, OF_GUESSES };
+
 /* A translation being made. Up to steps it begins as zeros (write_translation). */
 struct trans {
     struct asm_ a;     /* where it is written to now */
     struct asm_ other; /* of hot code and rare code, the other one */
     bool rare;         /* a is of rare code */
-    bool path;         /* it is of a path */
+    enum made of;
     struct jit *jit;
     struct block *head;
     uint8_t *entry; /* where it is executed */

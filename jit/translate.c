@@ -127,10 +127,10 @@ static void write_stubs(struct trans *t)
     }
 }
 
-/* jit.slice (a microsecond or so), slices_noted and seen_many: 32,000 instructions in a block make
- * it a path. Soon: where blocks are translated early. */
-enum { SLICE = 4096, SLICES_NOTED = 2, SEEN_MANY = 4 };
-enum { SLICE_SOON = 32, SLICES_NOTED_SOON = 2, SEEN_MANY_SOON = 1 };
+/* jit.slice (a microsecond or so), slices_noted, seen_many and seen_more: 32,000 instructions in a
+ * block make it a path, and half a million have that guess. Soon: where blocks are translated early. */
+enum { SLICE = 4096, SLICES_NOTED = 2, SEEN_MANY = 4, SEEN_MORE = 64 };
+enum { SLICE_SOON = 32, SLICES_NOTED_SOON = 2, SEEN_MANY_SOON = 1, SEEN_MORE_SOON = 2 };
 enum { HOT_SHARE = 6 }; /* sixteenths of the buffer for hot code */
 enum {
     SYSTEM_SHARE = 4
@@ -308,11 +308,11 @@ static void write_path(struct trans *t)
         emit_return_loans(t);
     }
     patch_here(a, broke);
-    if (t->path)
+    if (t->of)
         write_retreat(t);
     write_give_back(t);
     lea_exec(a, RAX, t->entry);
-    patch(a, jmp(a), t->path ? thunks->spent : thunks->spent_own);
+    patch(a, jmp(a), t->of == OF_GUESSES ? thunks->spent : thunks->spent_noted);
     for (unsigned i = 0; i < 2 && straddles; i++)
         patch_here(a, moved[i]);
     if (straddles) {
@@ -343,7 +343,7 @@ static bool mostly_system(const struct jit *jit, const struct block *b)
 
 /* Write a translation of b, or of the path that begins with it, with what is known by now. NULL: no
  * room. The lock is held. */
-static uint8_t *write_translation(struct jit *jit, struct block *b, bool path)
+static uint8_t *write_translation(struct jit *jit, struct block *b, enum made of)
 {
     struct trans t;
 
@@ -352,7 +352,7 @@ static uint8_t *write_translation(struct jit *jit, struct block *b, bool path)
     memset(&t, 0, offsetof(struct trans, steps));
     t.jit = jit;
     t.head = b;
-    t.path = path;
+    t.of = of;
     t.held = NO_GROUP;
     copies_forget(&t);
     t.data = jit->data;
@@ -362,7 +362,7 @@ static uint8_t *write_translation(struct jit *jit, struct block *b, bool path)
     t.other = (struct asm_){.at = jit->write + jit->rare,
                             .end = jit->write + jit->data,
                             .to_exec = jit->exec - jit->write};
-    if (path)
+    if (of)
         jit_plan_path(&t);
     else
         jit_plan_block(&t);
@@ -370,7 +370,7 @@ static uint8_t *write_translation(struct jit *jit, struct block *b, bool path)
     jit_plan_accesses(&t);
     jit_plan_fusions(&t);
     jit_plan_extensions(&t);
-    if (path)
+    if (of)
         jit_plan_loans(&t);
     jit_set_lent(&t, false);
     write_path(&t);
@@ -384,9 +384,9 @@ static uint8_t *write_translation(struct jit *jit, struct block *b, bool path)
     jit->rare = (size_t)(t.other.at - jit->write);
     jit->data = t.data;
     __atomic_store_n(&jit->code, (size_t)(t.a.at - jit->write), __ATOMIC_RELEASE); /* see_code */
-    jit->counters.blocks += !path;
-    jit->counters.paths += path;
-    if (!path)
+    jit->counters.blocks += !of;
+    jit->counters.paths += of != OF_BLOCK;
+    if (!of)
         b->body = t.body;
     jit_enlist_unlinked(jit, t.unlinked);
     return t.entry;
@@ -402,24 +402,24 @@ static void see_code(const struct jit *jit)
 }
 
 /* Have b translated anew, as a path or not. The lock is held. */
-static void replace(struct jit *jit, struct block *b, bool path)
+static void replace(struct jit *jit, struct block *b, enum made of)
 {
-    uint8_t *entry = write_translation(jit, b, path);
+    uint8_t *entry = write_translation(jit, b, of);
 
     if (!entry)
         return;
     jit_divert(jit, b->native, entry);
     __atomic_store_n(&b->native, entry, __ATOMIC_RELEASE);
-    b->path = path;
+    b->made = of;
 }
 
 /* What was known of b's translation has changed. own: of the one that a path retreats to, too. */
 static void translate_again(struct jit *jit, struct block *b, bool own)
 {
     pthread_mutex_lock(&jit->lock);
-    if (b->path && own)
-        write_translation(jit, b, false);
-    replace(jit, b, b->path);
+    if (b->made && own)
+        write_translation(jit, b, OF_BLOCK);
+    replace(jit, b, b->made);
     pthread_mutex_unlock(&jit->lock);
 }
 
@@ -428,11 +428,18 @@ void jit_note_block(struct hart *h, void *off, int64_t left)
     struct jit *jit = code_translator(h->code)->opaque;
     struct block *b = jit_block_at(h, h->vpage + (uintptr_t)off);
 
-    if (!b || __atomic_add_fetch(&b->seen, 1, __ATOMIC_RELAXED) < jit->seen_many)
+    unsigned seen;
+
+    if (!b)
+        return;
+    seen = __atomic_add_fetch(&b->seen, 1, __ATOMIC_RELAXED);
+    if (seen < jit->seen_many)
         return;
     pthread_mutex_lock(&jit->lock);
-    if (!b->path && b->body && !code_straddles(b))
-        replace(jit, b, true);
+    if (b->made == OF_BLOCK && b->body && !code_straddles(b))
+        replace(jit, b, OF_PATH);
+    else if (b->made == OF_PATH && seen >= jit->seen_more)
+        replace(jit, b, OF_GUESSES);
     pthread_mutex_unlock(&jit->lock);
 }
 
@@ -514,7 +521,7 @@ static void translate(void *opaque, struct block *b)
         return;
     }
     pthread_mutex_lock(&jit->lock);
-    entry = write_translation(jit, b, false);
+    entry = write_translation(jit, b, OF_BLOCK);
     if (entry) {
         jit_link_jumps_to(jit, b, entry);
         __atomic_store_n(&b->native, entry, __ATOMIC_RELEASE);
@@ -582,6 +589,7 @@ struct jit *jit_new(const struct isa *isa, const struct jit_options *options, co
     jit->slice = soon ? SLICE_SOON : SLICE;
     jit->slices_noted = soon ? SLICES_NOTED_SOON : SLICES_NOTED;
     jit->seen_many = soon ? SEEN_MANY_SOON : SEEN_MANY;
+    jit->seen_more = soon ? SEEN_MORE_SOON : SEEN_MORE;
     a = (struct asm_){
         .at = jit->write, .end = jit->write + jit->size, .to_exec = jit->exec - jit->write};
     jit_make_thunks(jit, &a);
