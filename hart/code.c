@@ -116,6 +116,8 @@ static void make_cold(struct code_cache *c, struct block *b)
     b->body = NULL;
     b->made = 0;
     b->seen = 0;
+    b->entered = 0;
+    memset(b->taken, 0, sizeof(b->taken));
     if (b->first == exec_break)
         return;
     b->heat = 0;

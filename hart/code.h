@@ -34,6 +34,9 @@ struct block {
     uint8_t n;     /* instructions; a pseudo-op stands behind the last */
     uint8_t made;  /* the translator's: native is what of it */
     uint8_t seen;  /* atomic, the translator's: how often a slice ended there */
+    /* The translator's: how often it was entered, and each of its branches taken, while this was
+     * counted. */
+    uint32_t entered, taken[BLOCK_BRANCHES_MAX];
     /* Atomic, the translator's: by op, what runs have shown (jit/memory.c). */
     uint64_t scattered;   /* its page is hardly ever that of the time before */
     uint64_t dispersed;   /* and memory is hardly ever at the same distance from the address */

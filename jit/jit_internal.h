@@ -109,7 +109,8 @@ struct jit {
     /* So many instructions at most are executed before events are looked at; of so many slices one
      * notes the block at its end; which is made a path when that was so often. */
     unsigned slice, slices_noted; /* slices_noted: 2, 4, ... 128 */
-    unsigned seen_many, seen_more; /* to be made a path; one that guesses */
+    /* To have its branches counted; to be made a path; one that guesses. */
+    unsigned seen_some, seen_many, seen_more;
     struct thunks thunks;
     struct jit_counters counters;
     FILE *perf_map;
@@ -175,12 +176,13 @@ struct site_note {
 struct step {
     const struct op *op;
     struct block *block; /* where it is */
-    uint8_t later;       /* instructions charged for blocks behind this one */
-    bool on;             /* the block's last, and the path goes on at another one's first */
+    uint16_t later;      /* instructions charged for more than the blocks up to this one */
+    bool on;             /* the path goes on at another block's first instruction */
     bool taken;          /* a branch that does so by being taken */
+    uint8_t come;        /* so many of COME_ALL executions of the path come here */
     uint8_t returned;    /* of a call: the step that is its return; 0: none on the path */
 };
-enum { PATH_MAX = 2 * BLOCK_MAX };
+enum { PATH_MAX = 2 * BLOCK_MAX, COME_ALL = 64 };
 
 /* f registers that xmm registers have, too (copies.c). */
 enum { XMM_REGISTERS = 16, NO_COPY = -1 };
@@ -243,9 +245,9 @@ struct loan {
 };
 enum { LOANS_MAX = 9 };
 
-/* What a translation is of, and block.made: a block alone; a path; one that guesses where TLB
- * entries are. */
-enum made { OF_BLOCK, OF_PATH, OF_GUESSES };
+/* What a translation is of, and block.made: a block alone; that, and counts which branches are
+ * taken; a path; one that guesses where TLB entries are. */
+enum made { OF_BLOCK, OF_COUNTS, OF_PATH, OF_GUESSES };
 
 /* A translation being made. Up to steps it begins as zeros (write_translation). */
 struct trans {
@@ -259,6 +261,8 @@ struct trans {
     uint8_t *body;  /* of a block's own translation: behind what is at its start */
     size_t data;    /* as jit.data */
     unsigned n;     /* steps */
+    unsigned charge; /* instructions of all blocks, which the path may leave in the middle */
+    bool settled;    /* what is charged and not on the path has been given back */
     unsigned at;    /* the step that is being written */
     unsigned stubs_n, asides_n, ways_n, far_ways_n;
     int held;          /* the group whose host address is in rax; NO_GROUP */
@@ -299,6 +303,14 @@ typedef void (*emit_fn)(struct trans *t, const struct insn *in);
  * or as far as it can be told where execution goes. */
 void jit_plan_block(struct trans *t);
 void jit_plan_path(struct trans *t);
+/* A translation of b as it is, with branches counted, tells where execution goes. */
+bool jit_may_count(const struct isa *isa, const struct block *b);
+/* Of the branches of its block, which one the step is. */
+unsigned jit_branch_index(const struct isa *isa, const struct step *step);
+static inline bool is_path(const struct trans *t)
+{
+    return t->of >= OF_PATH;
+}
 
 /* plan.c: which accesses of the path share a look-up. Fills t->plan and t->groups from t->in. */
 void jit_plan_accesses(struct trans *t);
@@ -416,6 +428,8 @@ void emit_far_ways(struct trans *t);
 void *data_alloc(struct trans *t, size_t size);
 /* reg = address of the constant, where it is executed */
 void lea_data(struct trans *t, unsigned reg, const void *data);
+/* Add one to the count; rax is lost. */
+void emit_count(struct trans *t, uint32_t *count);
 /* Execute the step by the interpreter's function: in a slow way; instead of a translation. */
 void emit_fallback(struct trans *t);
 void emit_fallback_here(struct trans *t);

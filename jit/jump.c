@@ -181,8 +181,9 @@ void emit_goto(struct trans *t, int64_t off)
     goto_by(t, off, BY_JUMP);
 }
 
-/* The path's last branch, where it is taken, goes on right here, or aside to another page. One in
- * the middle goes aside where it leaves the path, and what was charged behind it is given back. */
+/* The path's last branch, where it is taken, goes on right here, or aside to another page, or to be
+ * counted. One in the middle goes aside where it leaves the path, and what was charged behind it is
+ * given back. */
 static void branch(struct trans *t, const struct insn *in, enum cond cc)
 {
     const struct step *step = step_of(t);
@@ -199,11 +200,11 @@ static void branch(struct trans *t, const struct insn *in, enum cond cc)
                                                   .at = t->at,
                                                   .pending = t->pending,
                                                   .lent = t->lent,
-                                                  .give_back = step->op->rest - 1 + step->later,
+                                                  .give_back = (int32_t)(t->charge - t->at - 1),
                                                   .to = step->taken ? behind : to};
     } else if (t->again) {
         patch(&t->a, jcc(&t->a, cc), t->again);
-    } else if (is_in_page(to)) {
+    } else if (is_in_page(to) && t->of != OF_COUNTS) {
         goto_in_page(t, (int)cc, (uint32_t)to);
     } else {
         t->asides[t->asides_n++] = (struct aside){.from = jcc(&t->a, cc), .at = t->at, .to = to};
@@ -298,6 +299,8 @@ void emit_asides(struct trans *t, bool far)
         jit_set_lent(t, s->lent);
         emit_extensions(t, s->pending);
         emit_return_loans(t);
+        if (t->of == OF_COUNTS)
+            emit_count(t, &t->head->taken[jit_branch_index(t->jit->isa, &t->steps[s->at])]);
         if (s->give_back)
             alu_ri(&t->a, W, ALU_ADD, LEFT, s->give_back);
         note_open_calls(t, s->at);

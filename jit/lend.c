@@ -11,9 +11,8 @@
  */
 #include "jit/jit_internal.h"
 
-/* What is saved and lost, in parts of a host instruction for each time that the path is entered;
- * each branch aside is taken by one in ASIDE that come to it. */
-enum { ONE = 64, ONE_IN_ROUNDS = ONE / 2, WORTH_IT = 2 * ONE, ASIDE = 4 };
+/* What is saved and lost, in parts of a host instruction for each time that the path is entered. */
+enum { ONE = COME_ALL, ONE_IN_ROUNDS = ONE / 2, WORTH_IT = 2 * ONE };
 
 void jit_set_lent(struct trans *t, bool lent)
 {
@@ -84,10 +83,9 @@ struct uses {
 
 static void count_uses(const struct trans *t, struct uses *u)
 {
-    unsigned come = ONE;
-
     for (unsigned i = 0; i < t->n; i++) {
         const struct insn *in = &t->in[i];
+        unsigned come = t->steps[i].come;
 
         if (in->rd && jit_writes_x(in)) {
             u->written |= UINT32_C(1) << in->rd;
@@ -103,8 +101,6 @@ static void count_uses(const struct trans *t, struct uses *u)
             if (in->class != CLASS_FPMEM)
                 u->n[in->rs2] += come;
         }
-        if (in->class == CLASS_BRANCH && !t->skips[i])
-            come -= come / ASIDE;
     }
 }
 

@@ -153,10 +153,10 @@ static unsigned look_up(struct trans *t, struct stub *s, const struct access *x)
     s->begin = asm_here(&t->a);
     if (x->guess == GUESS_PLACE)
         op_rm(&t->a, 0, 0x8b, RCX, RBP, site_entry(x));
-    else if (t->of) /* the base is there before the address is; mostly both are in one page */
+    else if (is_path(t)) /* the base is there before the address is; mostly both are in one page */
         place(&t->a, x->base ? use(t, x->base, RAX) : RSP);
     wanted_tag(t, x);
-    if (!t->of)
+    if (!is_path(t))
         place(&t->a, RDX);
     s->miss = compare_tag(t, x);
     s->hit = asm_here(&t->a);
@@ -208,7 +208,7 @@ static void emit_miss(struct trans *t, struct stub *s)
     struct asm_ *a = &t->a;
 
     patch_here(a, s->miss);
-    if (!t->of)
+    if (!is_path(t))
         return;
     place(a, RDX);
     stub_from(s, compare_tag(t, &s->access));

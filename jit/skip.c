@@ -49,7 +49,7 @@ static unsigned steps_around(const struct trans *t, unsigned i)
     int32_t by = t->in[i].imm, at = t->in[i].len; /* from the branch */
     unsigned n = 0;
 
-    if (t->in[i].class != CLASS_BRANCH || by <= 0)
+    if (t->in[i].class != CLASS_BRANCH || by <= 0 || t->steps[i].taken)
         return 0;
     while (at < by && n < SKIP_MAX && i + n + 1 < t->n) {
         const struct insn *in = &t->in[i + ++n];

@@ -127,16 +127,24 @@ static void write_stubs(struct trans *t)
     }
 }
 
-/* jit.slice (a microsecond or so), slices_noted, seen_many and seen_more: 32,000 instructions in a
- * block make it a path, and half a million have that guess. Soon: where blocks are translated early. */
-enum { SLICE = 4096, SLICES_NOTED = 2, SEEN_MANY = 4, SEEN_MORE = 64 };
-enum { SLICE_SOON = 32, SLICES_NOTED_SOON = 2, SEEN_MANY_SOON = 1, SEEN_MORE_SOON = 2 };
+/* jit.slice (a microsecond or so), slices_noted, and how often blocks are seen: 32,000 instructions
+ * in a block make it a path, and half a million have that guess. Soon: where blocks are translated
+ * early. */
+enum { SLICE = 4096, SLICES_NOTED = 2, SEEN_SOME = 3, SEEN_MANY = 4, SEEN_MORE = 64 };
+enum { SLICE_SOON = 32, SLICES_NOTED_SOON = 2 };
+enum { SEEN_SOME_SOON = 1, SEEN_MANY_SOON = 2, SEEN_MORE_SOON = 4 };
 enum { HOT_SHARE = 6 }; /* sixteenths of the buffer for hot code */
 enum {
     SYSTEM_SHARE = 4
 }; /* one in so many instructions of a block may be a fallback of CLASS_SYSTEM */
 
 /* --- The block --- */
+
+void emit_count(struct trans *t, uint32_t *count)
+{
+    mov_ri(&t->a, RAX, (uint64_t)(uintptr_t)count);
+    op_rm(&t->a, 0, 0xff, 0, RAX, 0); /* inc dword */
+}
 
 emit_fn jit_emitter_of(const struct isa *isa, const struct insn *in)
 {
@@ -185,6 +193,14 @@ static bool keeps_addresses(const struct insn *in)
             in->imm == CSR_stimecmp);
 }
 
+/* The path is left at its end: give back what is charged for parts of blocks that are not on it. */
+static void settle(struct trans *t)
+{
+    if (t->charge > t->n && !t->settled)
+        alu_ri(&t->a, W, ALU_ADD, LEFT, (int32_t)(t->charge - t->n));
+    t->settled = true;
+}
+
 static void write_body(struct trans *t)
 {
     for (t->at = 0; t->at < t->n; t->at++) {
@@ -193,9 +209,12 @@ static void write_body(struct trans *t)
 
         if (t->plan[t->at].member == NO_GROUP)
             t->held = NO_GROUP;
-        if (t->at + 1 == t->n && !t->again &&
-            (!emit || in->class == CLASS_BRANCH || in->class == CLASS_JUMP))
+        bool jumps = in->class == CLASS_BRANCH || in->class == CLASS_JUMP;
+
+        if (t->at + 1 == t->n && !t->again && (!emit || jumps))
             emit_return_loans(t);
+        if (t->at + 1 == t->n && !t->again && jumps)
+            settle(t);
         if (jit_is_pure(in))
             emit_pure(t);
         else if (emit)
@@ -210,6 +229,7 @@ static void write_body(struct trans *t)
             /* The context may have changed: what follows is looked up in the one that is now. */
             if (!keeps_addresses(in))
                 jit_forget_calls(&t->a);
+            settle(t);
             mov_rm(&t->a, RAX, RBP, HART(vpage));
             alu_ri(&t->a, W, ALU_ADD, RAX, page_offset(t) + in->len);
             emit_goto_rax(t, BY_JUMP);
@@ -220,6 +240,7 @@ static void write_body(struct trans *t)
     assert(!t->pending);
     if (!t->done) {
         emit_return_loans(t);
+        settle(t);
         emit_goto(t, page_offset(t) + t->in[t->at].len);
     }
 }
@@ -262,7 +283,7 @@ static void write_retreat(struct trans *t)
 {
     struct asm_ *a = &t->a;
 
-    alu_ri(a, W, ALU_ADD, LEFT, (int32_t)(t->n - t->head->n));
+    alu_ri(a, W, ALU_ADD, LEFT, (int32_t)(t->charge - t->head->n));
     patch(a, jcc(a, CC_GE), t->head->body);
 }
 
@@ -290,11 +311,13 @@ static void write_path(struct trans *t)
      * (divert). */
     keep_together(a, DIVERTED, 0);
     t->entry = asm_here(a);
-    alu_ri32(a, W, ALU_SUB, LEFT, t->n);
+    alu_ri32(a, W, ALU_SUB, LEFT, t->charge);
     broke = jcc(a, CC_L);
     if (straddles)
         check_straddle(t, moved);
     t->body = asm_here(a);
+    if (t->of == OF_COUNTS)
+        emit_count(t, &t->head->entered);
     emit_lend(t);
     if (t->lent && jit_goes_again(t))
         broke_again = begin_loop(t);
@@ -308,7 +331,7 @@ static void write_path(struct trans *t)
         emit_return_loans(t);
     }
     patch_here(a, broke);
-    if (t->of)
+    if (is_path(t))
         write_retreat(t);
     write_give_back(t);
     lea_exec(a, RAX, t->entry);
@@ -341,6 +364,15 @@ static bool mostly_system(const struct jit *jit, const struct block *b)
     return n * SYSTEM_SHARE > b->n;
 }
 
+static void begin(struct trans *t, struct jit *jit, struct block *b, enum made of)
+{
+    memset(t, 0, offsetof(struct trans, steps));
+    t->jit = jit;
+    t->head = b;
+    t->of = of;
+    t->held = NO_GROUP;
+}
+
 /* Write a translation of b, or of the path that begins with it, with what is known by now. NULL: no
  * room. The lock is held. */
 static uint8_t *write_translation(struct jit *jit, struct block *b, enum made of)
@@ -349,11 +381,7 @@ static uint8_t *write_translation(struct jit *jit, struct block *b, enum made of
 
     if (jit->full)
         return NULL;
-    memset(&t, 0, offsetof(struct trans, steps));
-    t.jit = jit;
-    t.head = b;
-    t.of = of;
-    t.held = NO_GROUP;
+    begin(&t, jit, b, of);
     copies_forget(&t);
     t.data = jit->data;
     t.a = (struct asm_){.at = jit->write + jit->code,
@@ -362,7 +390,7 @@ static uint8_t *write_translation(struct jit *jit, struct block *b, enum made of
     t.other = (struct asm_){.at = jit->write + jit->rare,
                             .end = jit->write + jit->data,
                             .to_exec = jit->exec - jit->write};
-    if (of)
+    if (is_path(&t))
         jit_plan_path(&t);
     else
         jit_plan_block(&t);
@@ -370,7 +398,7 @@ static uint8_t *write_translation(struct jit *jit, struct block *b, enum made of
     jit_plan_accesses(&t);
     jit_plan_fusions(&t);
     jit_plan_extensions(&t);
-    if (of)
+    if (is_path(&t))
         jit_plan_loans(&t);
     jit_set_lent(&t, false);
     write_path(&t);
@@ -384,9 +412,9 @@ static uint8_t *write_translation(struct jit *jit, struct block *b, enum made of
     jit->rare = (size_t)(t.other.at - jit->write);
     jit->data = t.data;
     __atomic_store_n(&jit->code, (size_t)(t.a.at - jit->write), __ATOMIC_RELEASE); /* see_code */
-    jit->counters.blocks += !of;
-    jit->counters.paths += of != OF_BLOCK;
-    if (!of)
+    jit->counters.blocks += !is_path(&t);
+    jit->counters.paths += is_path(&t);
+    if (of == OF_BLOCK)
         b->body = t.body;
     jit_enlist_unlinked(jit, t.unlinked);
     return t.entry;
@@ -423,6 +451,39 @@ static void translate_again(struct jit *jit, struct block *b, bool own)
     pthread_mutex_unlock(&jit->lock);
 }
 
+/* Have all blocks counted that the path from b would go through. Result: they are. */
+static bool count_path(struct jit *jit, struct block *b)
+{
+    bool are = true;
+    struct trans t;
+
+    begin(&t, jit, b, OF_PATH);
+    jit_plan_path(&t);
+    for (unsigned i = 0; i < t.n; i++) {
+        struct block *on = t.steps[i].block;
+
+        if (on->made == OF_BLOCK && jit_may_count(jit->isa, on)) {
+            replace(jit, on, OF_COUNTS);
+            are = false;
+        }
+    }
+    return are;
+}
+
+/* b was seen so often: what is to be made of it? The lock is held. */
+static void promote(struct jit *jit, struct block *b, unsigned seen)
+{
+    enum { TRIES = 4 };
+
+    if (b->made == OF_BLOCK && jit_may_count(jit->isa, b))
+        replace(jit, b, OF_COUNTS);
+    else if (b->made < OF_PATH && seen >= jit->seen_many &&
+             (count_path(jit, b) || seen >= jit->seen_many + TRIES))
+        replace(jit, b, OF_PATH);
+    else if (b->made == OF_PATH && seen >= jit->seen_more)
+        replace(jit, b, OF_GUESSES);
+}
+
 void jit_note_block(struct hart *h, void *off, int64_t left)
 {
     struct jit *jit = code_translator(h->code)->opaque;
@@ -433,13 +494,11 @@ void jit_note_block(struct hart *h, void *off, int64_t left)
     if (!b)
         return;
     seen = __atomic_add_fetch(&b->seen, 1, __ATOMIC_RELAXED);
-    if (seen < jit->seen_many)
+    if (seen < jit->seen_some)
         return;
     pthread_mutex_lock(&jit->lock);
-    if (b->made == OF_BLOCK && b->body && !code_straddles(b))
-        replace(jit, b, OF_PATH);
-    else if (b->made == OF_PATH && seen >= jit->seen_more)
-        replace(jit, b, OF_GUESSES);
+    if (b->body && !code_straddles(b))
+        promote(jit, b, seen);
     pthread_mutex_unlock(&jit->lock);
 }
 
@@ -588,6 +647,7 @@ struct jit *jit_new(const struct isa *isa, const struct jit_options *options, co
     soon = options->hot && options->hot < CODE_HOT;
     jit->slice = soon ? SLICE_SOON : SLICE;
     jit->slices_noted = soon ? SLICES_NOTED_SOON : SLICES_NOTED;
+    jit->seen_some = soon ? SEEN_SOME_SOON : SEEN_SOME;
     jit->seen_many = soon ? SEEN_MANY_SOON : SEEN_MANY;
     jit->seen_more = soon ? SEEN_MORE_SOON : SEEN_MORE;
     a = (struct asm_){

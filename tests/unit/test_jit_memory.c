@@ -161,6 +161,9 @@ static uint64_t translations(struct lockstep *l)
     return count(l, "translator.blocks") + count(l, "translator.paths");
 }
 
+/* Rounds of a loop until it is a path that guesses. */
+enum { WARM = 400 };
+
 /* A walk over many pages misses its guess each time: it is translated again without. */
 static void scattered_accesses_stop_guessing(void **state)
 {
@@ -172,7 +175,7 @@ static void scattered_accesses_stop_guessing(void **state)
         put64(l, RAM + DATA + i * 4 * KIB, RAM + DATA + (i * 5 + 1) % PAGES * 4 * KIB);
     WRITE(l, RAM, ld(A0, A0, 0), addi(A1, A1, 1), addi(A2, A2, 1), addi(A3, A3, 1), jal(0, -16));
     set_x(l, A0, RAM + DATA);
-    run(l, 100 * ROUND);
+    run(l, WARM * ROUND);
     before = translations(l);
     run(l, 20000 * ROUND);
     assert_int_equal(translations(l), before + 1);
@@ -228,7 +231,7 @@ static void scattered_accesses_guess_where_memory_is(void **state)
         uint64_t before;
 
         walk_translated(l, PAGES, cases[i].place);
-        run(l, 100 * ROUND);
+        run(l, WARM * ROUND);
         before = translations(l);
         run(l, 40000 * ROUND);
         assert_int_equal(translations(l), before + cases[i].translated_again);
@@ -266,7 +269,7 @@ static void a_guess_of_where_memory_is_does_not_outlive_a_mapping(void **state)
         put64(l, to, i % 2 ? DATA_VA + 36 * 4 * KIB : 0);
         map(l, RAM + TABLES, DATA_VA + 7 * 4 * KIB, i % 2 ? to : from, PTE_R | PTE_W);
         set_csr(l, SATP, SV39 | (uint64_t)i << 44 | (RAM + TABLES) >> 12);
-        run(l, 100 * ROUND);
+        run(l, WARM * ROUND);
         assert_int_not_equal(x(l, A0), 0);
     }
     end(l);
