@@ -178,7 +178,7 @@ struct step {
     struct block *block; /* where it is */
     uint16_t later;      /* instructions charged for more than the blocks up to this one */
     bool on;             /* the path goes on at another block's first instruction */
-    bool taken;          /* a branch that does so by being taken */
+    bool taken;          /* a branch, and where the path goes on it is taken */
     uint8_t come;        /* so many of COME_ALL executions of the path come here */
     uint8_t returned;    /* of a call: the step that is its return; 0: none on the path */
 };

@@ -75,7 +75,7 @@ bool jit_may_count(const struct isa *isa, const struct block *b)
  * where too little was, branches backward are taken, others not. */
 static unsigned taken_of_all(const struct block *b, unsigned k, const struct insn *in)
 {
-    enum { COUNTED_MIN = 8, MOSTLY = COME_ALL / 4 * 3 };
+    enum { COUNTED_MIN = 4, MOSTLY = COME_ALL / 4 * 3 };
     uint32_t came = __atomic_load_n(&b->entered, __ATOMIC_RELAXED), taken;
 
     for (unsigned i = 0; i < k; i++) {
@@ -223,6 +223,5 @@ void jit_plan_path(struct trans *t)
             t->steps[links.call[in->rs1]].returned = (uint8_t)(t->n - 1);
         b = next;
     }
-    t->steps[t->n - 1].taken = false;
     count_later(t);
 }

@@ -93,6 +93,8 @@ static uint32_t branch_around(unsigned n)
 {
     static const uint8_t functions[] = {BEQ, 1, 4, BGE, 6, BGEU};
 
+    if (next(4) == 0) /* taken always: paths go there */
+        return branch(next(2) ? BEQ : BGEU, ZERO, ZERO, 4 * ((int)n + 1));
     return branch(functions[next(6)], any_register(), next(3) ? any_register() : ZERO,
                   4 * ((int)n + 1));
 }
@@ -322,7 +324,7 @@ static void paths_are_what_blocks_are(void **state)
         fill_registers(l);
         for (unsigned r = 0; r < 6; r++)
             lockstep_set(l, 0, ISTHMUS_REG_F + r, any_number());
-        for (unsigned round = 0; round < 20; round++) {
+        for (unsigned round = 0; round < 40; round++) {
             set_places(l, round);
             run(l, round % 2 ? 1 + next(3 * BODY) : 8 * n);
         }
@@ -332,9 +334,39 @@ static void paths_are_what_blocks_are(void **state)
     assert_true(paths > PROGRAMS);
 }
 
+/* A path goes out of the middle of a block, and ends where interrupts are looked for. */
+static void a_path_out_of_a_block_ends_behind_what_looks(void **state)
+{
+    struct lockstep *l = machine(1, 0);
+
+    WRITE(l, RAM, addi(A0, A0, 1), branch(BEQ, ZERO, ZERO, 12), addi(A1, A1, 1), ld(A2, S1, 0),
+          addi(A3, A3, 1), addi(A4, A4, 1), addi(A5, A5, 1), csr_swap(ZERO, MIE, ZERO), addi(A6, A6, 1),
+          jal(ZERO, -36));
+    set_x(l, S1, RAM + DATA);
+    for (unsigned round = 0; round < 200; round++)
+        run(l, 1 + round);
+    assert_true(count(l, "translator.paths") > 0);
+    end(l);
+}
+
+/* What such a path goes on with is as long as what its branch goes around. */
+static void a_path_out_of_a_block_goes_around_nothing(void **state)
+{
+    struct lockstep *l = machine(1, 0);
+
+    WRITE(l, RAM, addi(A0, A0, 1), branch(BEQ, ZERO, ZERO, 12), addi(A1, A1, 1), addi(A1, A1, 1),
+          addi(A2, A2, 1), addi(A2, A2, 1), jal(ZERO, -24));
+    for (unsigned round = 0; round < 200; round++)
+        run(l, 1 + round);
+    assert_true(count(l, "translator.paths") > 0);
+    end(l);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_path_out_of_a_block_ends_behind_what_looks),
+        cmocka_unit_test(a_path_out_of_a_block_goes_around_nothing),
         cmocka_unit_test(paths_are_what_blocks_are),
     };
 
