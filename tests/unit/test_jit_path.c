@@ -344,7 +344,7 @@ static void a_path_out_of_a_block_ends_behind_what_looks(void **state)
           jal(ZERO, -36));
     set_x(l, S1, RAM + DATA);
     for (unsigned round = 0; round < 200; round++)
-        run(l, 1 + round);
+        run(l, 100 + round);
     assert_true(count(l, "translator.paths") > 0);
     end(l);
 }
@@ -354,10 +354,10 @@ static void a_path_out_of_a_block_goes_around_nothing(void **state)
 {
     struct lockstep *l = machine(1, 0);
 
-    WRITE(l, RAM, addi(A0, A0, 1), branch(BEQ, ZERO, ZERO, 12), addi(A1, A1, 1), addi(A1, A1, 1),
+    WRITE(l, RAM, addi(A0, A0, 1), branch(BEQ, ZERO, ZERO, 12), ld(A1, ZERO, 0), addi(A1, A1, 1),
           addi(A2, A2, 1), addi(A2, A2, 1), jal(ZERO, -24));
     for (unsigned round = 0; round < 200; round++)
-        run(l, 1 + round);
+        run(l, 100 + round);
     assert_true(count(l, "translator.paths") > 0);
     end(l);
 }
