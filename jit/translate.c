@@ -131,8 +131,8 @@ static void write_stubs(struct trans *t)
  * in a block make it a path, and half a million have that guess. Soon: where blocks are translated
  * early. */
 enum { SLICE = 4096, SLICES_NOTED = 2, SEEN_SOME = 3, SEEN_MANY = 4, SEEN_MORE = 64 };
-enum { SLICE_SOON = 32, SLICES_NOTED_SOON = 2 };
-enum { SEEN_SOME_SOON = 1, SEEN_MANY_SOON = 3, SEEN_MORE_SOON = 5 };
+enum { SLICE_SOON = 2 * PATH_MAX, SLICES_NOTED_SOON = 2 }; /* of shorter ones no path could be taken off */
+enum { SEEN_SOME_SOON = 1, SEEN_MANY_SOON = 2, SEEN_MORE_SOON = 4 };
 enum { HOT_SHARE = 6 }; /* sixteenths of the buffer for hot code */
 enum {
     SYSTEM_SHARE = 4

@@ -162,7 +162,7 @@ static uint64_t translations(struct lockstep *l)
 }
 
 /* Rounds of a loop until it is a path that guesses. */
-enum { WARM = 400 };
+enum { WARM = 2000 };
 
 /* A walk over many pages misses its guess each time: it is translated again without. */
 static void scattered_accesses_stop_guessing(void **state)

@@ -326,7 +326,7 @@ static void paths_are_what_blocks_are(void **state)
             lockstep_set(l, 0, ISTHMUS_REG_F + r, any_number());
         for (unsigned round = 0; round < 40; round++) {
             set_places(l, round);
-            run(l, round % 2 ? 1 + next(3 * BODY) : 8 * n);
+            run(l, round % 2 ? 1 + next(3 * BODY) : 60 * n);
         }
         paths += count(l, "translator.paths");
         end(l);
