@@ -5,7 +5,7 @@
 
 #define EMIT(name) static void emit_##name(struct trans *t, const struct insn *in)
 
-enum { OP_MOV_LOAD = 0x8b, OP_MOVSXD = 0x63, OP_IMUL = 0x0faf, OP_CMP = 0x3b, OP_TEST = 0x85 };
+enum { OP_MOV_LOAD = 0x8b, OP_MOVSXD = 0x63, OP_IMUL = 0x0faf, OP_CMP = 0x3b, OP_CMP_STORE = 0x39, OP_TEST = 0x85 };
 enum { OP_ADD = ALU_ADD << 3 | 3, OP_AND = ALU_AND << 3 | 3, OP_LEA = 0x8d };
 enum { OP_MOVZX_BYTE = 0x0fb6 };
 enum { OP_LZCNT = 0x0fbd, OP_TZCNT = 0x0fbc, OP_POPCNT = 0x0fb8, PREFIX_F3 = 0xf3 };
@@ -273,13 +273,30 @@ SHIFT_REG(sraw, 0, PP_SAR)
 
 /* --- Comparisons --- */
 
-/* rd = the condition, from flags; d is not RAX's low byte until then. */
-static void set_cond(struct trans *t, unsigned rd, enum cond cc)
+enum { OP_XOR = ALU_XOR << 3 | 3, OP_SETCC = 0x0f90 };
+
+/* Where the destination is none of the sources it is cleared in front of the comparison. */
+static bool clear_early(struct trans *t, const struct insn *in)
+{
+    unsigned d = define(t, in->rd, RAX);
+
+    if (d == RAX || in->rd == in->rs1 || in->rd == in->rs2)
+        return false;
+    op_rr(&t->a, 0, OP_XOR, d, d);
+    return true;
+}
+
+/* rd = the condition, from flags; is_clear: rd is. */
+static void set_cond(struct trans *t, unsigned rd, enum cond cc, bool is_clear)
 {
     unsigned d = define(t, rd, RAX);
 
-    op_rr(&t->a, BYTE_REGS, 0x0f90 | cc, 0, RAX);
-    op_rr(&t->a, 0, 0x0fb6, d, RAX); /* movzx d, al */
+    if (is_clear) {
+        op_rr(&t->a, BYTE_REGS, OP_SETCC | cc, 0, d);
+        return;
+    }
+    op_rr(&t->a, BYTE_REGS, OP_SETCC | cc, 0, RAX);
+    op_rr(&t->a, 0, OP_MOVZX_BYTE, d, RAX);
     defined(t, rd, d);
 }
 
@@ -291,41 +308,43 @@ void emit_compare(struct trans *t, unsigned rs1, unsigned rs2)
         alu_mi(&t->a, W, ALU_CMP, RBP, XREG(rs1), 0);
     else if (rs2 == 0)
         op_rr(&t->a, W, OP_CMP, RAX, RAX);
+    else if (rs1 && t->host_of[rs1] == NOT_MAPPED && t->host_of[rs2] != NOT_MAPPED)
+        op_rm(&t->a, W, OP_CMP_STORE, (unsigned)t->host_of[rs2], RBP, XREG(rs1));
     else
         op_guest(t, W, OP_CMP, use(t, rs1, RAX), rs2);
 }
 
-EMIT(slt)
+static void set_if(struct trans *t, const struct insn *in, enum cond cc)
 {
+    bool is_clear;
+
     if (!in->rd)
         return;
+    is_clear = clear_early(t, in);
     emit_compare(t, in->rs1, in->rs2);
-    set_cond(t, in->rd, CC_L);
+    set_cond(t, in->rd, cc, is_clear);
 }
 
-EMIT(sltu)
+static void set_if_imm(struct trans *t, const struct insn *in, enum cond cc)
 {
-    if (!in->rd)
-        return;
-    emit_compare(t, in->rs1, in->rs2);
-    set_cond(t, in->rd, CC_B);
-}
+    bool is_clear;
 
-EMIT(slti)
-{
     if (!in->rd)
         return;
+    is_clear = clear_early(t, in);
     alu_ri(&t->a, W, ALU_CMP, use(t, in->rs1, RAX), in->imm);
-    set_cond(t, in->rd, CC_L);
+    set_cond(t, in->rd, cc, is_clear);
 }
 
-EMIT(sltiu)
-{
-    if (!in->rd)
-        return;
-    alu_ri(&t->a, W, ALU_CMP, use(t, in->rs1, RAX), in->imm);
-    set_cond(t, in->rd, CC_B);
-}
+#define SET_IF(name, emit, cc)                                                                     \
+    EMIT(name)                                                                                     \
+    {                                                                                              \
+        emit(t, in, cc);                                                                           \
+    }
+SET_IF(slt, set_if, CC_L)
+SET_IF(sltu, set_if, CC_B)
+SET_IF(slti, set_if_imm, CC_L)
+SET_IF(sltiu, set_if_imm, CC_B)
 
 /* --- Multiplication and division --- */
 

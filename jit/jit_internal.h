@@ -133,6 +133,7 @@ struct access {
     uint8_t size;   /* the alignment that is checked: the largest datum of the group */
     bool store;     /* or, of a group, one of them is */
     bool compact;   /* of a group: aligned so, it cannot lie in two pages */
+    bool is_aside;  /* of a group: its host address is put aside, not all follow at once */
     uint8_t guess;  /* enum guess */
     int8_t group;   /* slot of hart.aside where its host address is put aside; NO_GROUP */
     unsigned site;  /* of the hart's */

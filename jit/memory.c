@@ -131,13 +131,14 @@ static unsigned guess_addend(struct trans *t, struct stub *s, const struct acces
     return RDX;
 }
 
-/* rax = host address of the base, put aside for the group; reg has the addend. */
+/* rax = host address of the base, put aside for the group where need be; reg has the addend. */
 static void put_group_aside(struct trans *t, const struct access *x, unsigned reg)
 {
     unsigned base = x->compact ? base_again(t, x) : use(t, x->base, RAX);
 
     op_rx(&t->a, W, 0x8d, RAX, base, reg, 0, 0); /* lea */
-    mov_mr(&t->a, RBP, group_aside(x->group), RAX);
+    if (x->is_aside)
+        mov_mr(&t->a, RBP, group_aside(x->group), RAX);
 }
 
 static void emit_access_stub(struct trans *t, struct stub *s);

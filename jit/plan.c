@@ -106,6 +106,18 @@ static void align_group(struct access *x)
     x->low = align_down(x->low, x->size);
 }
 
+/* The group's members stand behind its leader with nothing in between, and have no slow way, as
+ * those of f registers have: its host address stays in rax. */
+static bool follow_at_once(const struct planner *p, unsigned root)
+{
+    const struct open_group *g = &p->open[root];
+
+    for (unsigned i = (unsigned)g->leader; i < (unsigned)g->leader + (unsigned)g->members; i++)
+        if (p->root_of[i] != (int)root || p->t->in[i].class == CLASS_FPMEM)
+            return false;
+    return true;
+}
+
 /* Note the group of the root down, if it is worth it: who leads it, and who its members are, as far
  * as step end. */
 static void close_group(struct planner *p, unsigned root, unsigned end)
@@ -121,6 +133,7 @@ static void close_group(struct planner *p, unsigned root, unsigned end)
         align_group(to);
         if (g->members >= GROUP_MIN - to->compact) {
             to->group = slot;
+            to->is_aside = !follow_at_once(p, root);
             t->plan[g->leader].leads = slot;
             for (unsigned i = (unsigned)g->leader + 1; i < end; i++)
                 if (p->root_of[i] == (int)root)
