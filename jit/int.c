@@ -32,6 +32,19 @@ static bool is_any_mapped(const struct trans *t, unsigned r)
     return t->host_of[r] != NOT_MAPPED;
 }
 
+/* rd = rs */
+static void copy(struct trans *t, unsigned rd, unsigned rs)
+{
+    unsigned d = define(t, rd, RAX);
+
+    if (d == RAX && is_any_mapped(t, rs)) {
+        defined(t, rd, (unsigned)t->host_of[rs]);
+        return;
+    }
+    load_reg(t, d, rs);
+    defined(t, rd, d);
+}
+
 /* rd = rs1 <opcode> rs2, where opcode takes dst, src. width: W, or 0 for the word form. */
 static void binary(struct trans *t, const struct insn *in, unsigned width, unsigned opcode,
                    bool commutes)
@@ -43,6 +56,10 @@ static void binary(struct trans *t, const struct insn *in, unsigned width, unsig
     if (commutes && (rs1 == 0 || (is_mapped(t, rs2, d) && !is_mapped(t, rs1, d)))) {
         rs1 = in->rs2;
         rs2 = in->rs1;
+    }
+    if (opcode == OP_ADD && width && !rs2) {
+        copy(t, in->rd, rs1);
+        return;
     }
     if (opcode == OP_ADD && rs2 && !is_mapped(t, rs1, d) && is_any_mapped(t, rs1) &&
         is_any_mapped(t, rs2)) {
@@ -89,10 +106,12 @@ EMIT(addi)
 
     if (!in->rd)
         return;
+    if (in->rs1 && in->imm == 0) {
+        copy(t, in->rd, in->rs1);
+        return;
+    }
     if (in->rs1 == 0) {
         mov_ri(&t->a, d, (uint64_t)(int64_t)in->imm);
-    } else if (in->imm == 0) {
-        load_reg(t, d, in->rs1);
     } else if (in->rd == in->rs1) {
         if (t->host_of[in->rd] == NOT_MAPPED) {
             alu_mi(&t->a, W, ALU_ADD, RBP, XREG(in->rd), in->imm);
@@ -304,11 +323,13 @@ void emit_compare(struct trans *t, unsigned rs1, unsigned rs2)
 {
     if (rs2 == 0 && t->host_of[rs1] != NOT_MAPPED)
         op_rr(&t->a, W, OP_TEST, (unsigned)t->host_of[rs1], (unsigned)t->host_of[rs1]);
+    else if (is_in_rax(t, rs1) && rs2 == 0)
+        op_rr(&t->a, W, OP_TEST, RAX, RAX);
     else if (rs2 == 0 && rs1 != 0)
         alu_mi(&t->a, W, ALU_CMP, RBP, XREG(rs1), 0);
     else if (rs2 == 0)
         op_rr(&t->a, W, OP_CMP, RAX, RAX);
-    else if (rs1 && t->host_of[rs1] == NOT_MAPPED && t->host_of[rs2] != NOT_MAPPED)
+    else if (rs1 && t->host_of[rs1] == NOT_MAPPED && !is_in_rax(t, rs1) && t->host_of[rs2] != NOT_MAPPED)
         op_rm(&t->a, W, OP_CMP_STORE, (unsigned)t->host_of[rs2], RBP, XREG(rs1));
     else
         op_guest(t, W, OP_CMP, use(t, rs1, RAX), rs2);

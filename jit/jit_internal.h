@@ -267,6 +267,8 @@ struct trans {
     unsigned at;    /* the step that is being written */
     unsigned stubs_n, asides_n, ways_n, far_ways_n;
     int held;          /* the group whose host address is in rax; NO_GROUP */
+    unsigned rax_has;  /* the guest register, not in a host register, that rax has, too, */
+    const uint8_t *rax_at; /* for what is written here */
     unsigned fp_known; /* FP_ON, ...: tested earlier on the path */
     uint32_t pending;  /* registers whose upper half may be anything now (extend.c) */
     struct copies copies;
@@ -487,13 +489,48 @@ void emit_copies(struct trans *t, const struct copies *c);
 
 /* --- guest registers --- */
 
+/* rax has guest register r, as memory has, for what is written next. What is written meanwhile, and
+ * who comes here from elsewhere (rax_lost), ends that. */
+static inline void rax_holds(struct trans *t, unsigned r)
+{
+    t->rax_has = r;
+    t->rax_at = asm_here(&t->a);
+}
+
+static inline void rax_lost(struct trans *t)
+{
+    t->rax_has = 0;
+}
+
+static inline bool is_in_rax(const struct trans *t, unsigned r)
+{
+    return r && t->rax_has == r && t->rax_at == asm_here(&t->a);
+}
+
+/* dst = guest register r, which is not mapped */
+static inline void load_unmapped(struct trans *t, unsigned dst, unsigned r)
+{
+    if (is_in_rax(t, r))
+        mov_rr(&t->a, dst, RAX);
+    else
+        mov_rm(&t->a, dst, RBP, XREG(r));
+}
+
+/* Guest register r, which is not mapped, = reg */
+static inline void store_unmapped(struct trans *t, unsigned r, unsigned reg)
+{
+    mov_mr(&t->a, RBP, XREG(r), reg);
+    if (reg == RAX)
+        rax_holds(t, r);
+}
+
 /* Host register that holds guest register r; loaded into scratch where it is not mapped. */
 static inline unsigned use(struct trans *t, unsigned r, unsigned scratch)
 {
     if (r == 0)
         mov_ri(&t->a, scratch, 0);
     else if (t->host_of[r] == NOT_MAPPED)
-        mov_rm(&t->a, scratch, RBP, XREG(r));
+        load_unmapped(t, scratch, r);
     else
         return (unsigned)t->host_of[r];
     return scratch;
@@ -508,14 +545,14 @@ static inline unsigned define(const struct trans *t, unsigned r, unsigned scratc
 static inline void defined(struct trans *t, unsigned r, unsigned reg)
 {
     if (t->host_of[r] == NOT_MAPPED)
-        mov_mr(&t->a, RBP, XREG(r), reg);
+        store_unmapped(t, r, reg);
 }
 
 /* What was computed in reg, a scratch register, becomes guest register r. */
 static inline void set_result(struct trans *t, unsigned r, unsigned reg)
 {
     if (t->host_of[r] == NOT_MAPPED)
-        mov_mr(&t->a, RBP, XREG(r), reg);
+        store_unmapped(t, r, reg);
     else
         mov_rr(&t->a, (unsigned)t->host_of[r], reg);
 }
@@ -526,7 +563,7 @@ static inline void load_reg(struct trans *t, unsigned dst, unsigned r)
     if (r == 0)
         mov_ri(&t->a, dst, 0);
     else if (t->host_of[r] == NOT_MAPPED)
-        mov_rm(&t->a, dst, RBP, XREG(r));
+        load_unmapped(t, dst, r);
     else
         mov_rr(&t->a, dst, (unsigned)t->host_of[r]);
 }
@@ -535,7 +572,9 @@ static inline void load_reg(struct trans *t, unsigned dst, unsigned r)
 static inline void op_guest(struct trans *t, unsigned flags, unsigned opcode, unsigned dst,
                             unsigned r)
 {
-    if (t->host_of[r] == NOT_MAPPED)
+    if (is_in_rax(t, r))
+        op_rr(&t->a, flags, opcode, dst, RAX);
+    else if (t->host_of[r] == NOT_MAPPED)
         op_rm(&t->a, flags, opcode, dst, RBP, XREG(r));
     else
         op_rr(&t->a, flags, opcode, dst, (unsigned)t->host_of[r]);

@@ -147,15 +147,23 @@ static void emit_access_stub(struct trans *t, struct stub *s);
  * host address in rax. Result: the host register that has the addend. */
 static unsigned look_up(struct trans *t, struct stub *s, const struct access *x)
 {
+    bool in_rax = is_in_rax(t, x->base);
     unsigned reg;
 
     s->emit = emit_access_stub;
     s->access = *x;
     s->begin = asm_here(&t->a);
-    if (x->guess == GUESS_PLACE)
+    if (x->guess == GUESS_PLACE) {
         op_rm(&t->a, 0, 0x8b, RCX, RBP, site_entry(x));
-    else if (is_path(t)) /* the base is there before the address is; mostly both are in one page */
-        place(&t->a, x->base ? use(t, x->base, RAX) : RSP);
+    } else if (is_path(t)) {
+        /* The base is there before the address is; mostly both are in one page. */
+        unsigned base = x->base ? use(t, x->base, RAX) : RSP;
+
+        in_rax = base == RAX;
+        place(&t->a, base);
+    }
+    if (in_rax)
+        rax_holds(t, x->base);
     wanted_tag(t, x);
     if (!is_path(t))
         place(&t->a, RDX);
@@ -200,6 +208,7 @@ static void emit_count_miss(struct trans *t, struct stub *s, const uint8_t *go_o
     lea_data(t, RAX, note);
     emit_call(t, t->jit->thunks.note);
     emit_copies(t, &s->before);
+    use(t, s->access.base, RAX);
     patch(a, jmp(a), s->begin);
 }
 

@@ -32,6 +32,7 @@ void stub_resume(struct trans *t, struct stub *s)
 {
     s->resume = asm_here(&t->a);
     s->after = t->copies;
+    rax_lost(t);
 }
 
 void emit_resume(struct trans *t, const struct stub *s)
@@ -294,6 +295,7 @@ static fixup begin_loop(struct trans *t)
     fixup first = jmp(a), broke;
 
     t->again = asm_here(a);
+    rax_lost(t);
     alu_ri(a, W, ALU_SUB, LEFT, (int32_t)t->n);
     broke = jcc(a, CC_L);
     patch_here(a, first);
