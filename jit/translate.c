@@ -295,7 +295,6 @@ static fixup begin_loop(struct trans *t)
     fixup first = jmp(a), broke;
 
     t->again = asm_here(a);
-    rax_lost(t);
     alu_ri(a, W, ALU_SUB, LEFT, (int32_t)t->n);
     broke = jcc(a, CC_L);
     patch_here(a, first);
