@@ -231,6 +231,8 @@ static void rows(const struct bench_samples *s, struct bench_report *r)
         {"nested-syscalls", "nested: system calls", "1/s", false, 0},
         {"block-read", "block read", "MB/s", false, 128 << 20},
         {"block-write", "block write", "MB/s", false, 128 << 20},
+        {"nested-block-read", "nested: block read", "MB/s", false, 64 << 20},
+        {"nested-block-write", "nested: block write", "MB/s", false, 64 << 20},
         {"tcp", "TCP to the host", "MB/s", false, 64 << 20},
         {"nested-tcp", "TCP nested to nested", "MB/s", false, 32 << 20},
         {"login", "start to systemd login", "s", true, 0},

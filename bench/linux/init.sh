@@ -24,6 +24,7 @@ case $part in
 prompt)
     echo "@ nested-prompt"
     user_mode nested-
+    /bench block /dev/vda 64 | sed 's/^/@ nested-/'
     poweroff -f
     ;;
 sink)
@@ -72,7 +73,9 @@ size=$(stat -c %s /mnt/tmp/initrd)
 truncate -s $(((size + 3) / 4 * 4)) /mnt/tmp/initrd
 cat /extra.cpio >>/mnt/tmp/initrd
 echo "@ nested-prompt-start"
-guest prompt
+truncate -s 64M /mnt/tmp/disk
+guest prompt -drive file=/tmp/disk,if=none,id=d,format=raw -device virtio-blk-device,drive=d
+rm /mnt/tmp/disk
 guest sink -device virtio-net-device,netdev=n,mac=52:54:00:00:00:01 \
     -netdev stream,id=n,server=on,addr.type=unix,addr.path=/tmp/wire >/tmp/sink &
 for _ in $(seq 300); do
