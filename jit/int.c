@@ -5,7 +5,8 @@
 
 #define EMIT(name) static void emit_##name(struct trans *t, const struct insn *in)
 
-enum { OP_MOV_LOAD = 0x8b, OP_MOVSXD = 0x63, OP_IMUL = 0x0faf, OP_CMP = 0x3b, OP_CMP_STORE = 0x39, OP_TEST = 0x85 };
+enum { OP_MOV_LOAD = 0x8b, OP_MOVSXD = 0x63, OP_IMUL = 0x0faf };
+enum { OP_CMP = 0x3b, OP_CMP_STORE = 0x39, OP_TEST = 0x85 };
 enum { OP_ADD = ALU_ADD << 3 | 3, OP_AND = ALU_AND << 3 | 3, OP_LEA = 0x8d };
 enum { OP_MOVZX_BYTE = 0x0fb6 };
 enum { OP_LZCNT = 0x0fbd, OP_TZCNT = 0x0fbc, OP_POPCNT = 0x0fb8, PREFIX_F3 = 0xf3 };
@@ -329,7 +330,7 @@ void emit_compare(struct trans *t, unsigned rs1, unsigned rs2)
         alu_mi(&t->a, W, ALU_CMP, RBP, XREG(rs1), 0);
     else if (rs2 == 0)
         op_rr(&t->a, W, OP_CMP, RAX, RAX);
-    else if (rs1 && t->host_of[rs1] == NOT_MAPPED && !is_in_rax(t, rs1) && t->host_of[rs2] != NOT_MAPPED)
+    else if (rs1 && !is_any_mapped(t, rs1) && !is_in_rax(t, rs1) && is_any_mapped(t, rs2))
         op_rm(&t->a, W, OP_CMP_STORE, (unsigned)t->host_of[rs2], RBP, XREG(rs1));
     else
         op_guest(t, W, OP_CMP, use(t, rs1, RAX), rs2);

@@ -58,7 +58,7 @@ struct thunks {
                            rdx: the translation's head */
     uint8_t *spent;     /* the charge of a block failed, and was given back; rax: the block's native
                            code, ecx: its offset. Goes on there with more of the run, or leaves */
-    uint8_t *spent_noted; /* the same, of a block's own translation: now and then it is noted */
+    uint8_t *spent_noted; /* the same, where more may be made of it: now and then it is noted */
     uint8_t *cold_rax;  /* leave to offset rax of the page, where no block is decoded */
     uint8_t *look;      /* called: rcx = the block at the address in rax, even, or leaves; vpage is
                            its page's; other scratch registers are lost */

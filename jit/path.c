@@ -2,10 +2,12 @@
 /*
  * Which blocks a translation goes through. A block that was translated first has a translation of
  * its own; when that has been executed often, the block gets another one, which goes on where the
- * block does: through jumps to known places, calls and the returns from what they call, behind
- * branches not taken, and around loops, whose branches backward are taken more often than not.
+ * block mostly does: through jumps to known places, calls and the returns from what they call, around
+ * loops, and behind branches or where they go, as was counted for a while.
  *
- * One charge is for the whole path, and branches that leave it give back what is behind them.
+ * One charge is for the whole path, as the interpreter's for each of the blocks: branches that leave
+ * it give back what is behind them, and its end what is charged for parts of blocks that are not on
+ * it.
  * Paths stay in the page, and go through translated blocks only: others are not known to be
  * executed often, or at all.
  */
@@ -119,9 +121,9 @@ static struct block *next_block(const struct trans *t, int32_t off)
     return b;
 }
 
-/* How many instructions of b are executed before a branch leaves it, for a block where the path
- * may go on, or for where it begins: a loop. *taken: the last of them is such a branch; it is in
- * the block's middle, or its last instruction. */
+/* How many instructions of b are executed before a branch is taken that ends it, or leaves its
+ * middle for a block where the path may go on, or for where it begins: a loop. *taken: the last of
+ * them is such a branch. */
 static unsigned length(const struct trans *t, const struct block *b, bool *taken)
 {
     unsigned k = 0;

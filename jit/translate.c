@@ -132,7 +132,7 @@ static void write_stubs(struct trans *t)
  * in a block make it a path, and half a million have that guess. Soon: where blocks are translated
  * early. */
 enum { SLICE = 4096, SLICES_NOTED = 2, SEEN_SOME = 3, SEEN_MANY = 4, SEEN_MORE = 64 };
-enum { SLICE_SOON = 2 * PATH_MAX, SLICES_NOTED_SOON = 2 }; /* of shorter ones no path could be taken off */
+enum { SLICE_SOON = 2 * PATH_MAX, SLICES_NOTED_SOON = 2 }; /* any path can be charged */
 enum { SEEN_SOME_SOON = 1, SEEN_MANY_SOON = 2, SEEN_MORE_SOON = 4 };
 enum { HOT_SHARE = 6 }; /* sixteenths of the buffer for hot code */
 enum {

@@ -12,8 +12,8 @@ enum { HUGE = 2 << 20 };
 /* Guests' accesses are spread over all of RAM, and the host's TLB is not: ask for huge pages. They
  * are got when they are touched first, which is quicker than to get small ones, as a rule. Not so
  * where the host is a virtual machine that hands free memory back to its own host (free page
- * reporting): there each costs 512 small ones, got one by one, most of which may never be needed. So
- * the first one is timed, and if it was slow RAM has small ones. */
+ * reporting): there each costs 512 small ones, got one by one, most of which may never be needed.
+ * So the first one is timed, and if it was slow RAM has small ones. */
 static void ask_for_huge_pages(uint8_t *p, uint64_t size)
 {
     enum { SLOW_NS = 1000000 }; /* 512 small ones are as slow; a huge one takes 50,000 to 200,000 */

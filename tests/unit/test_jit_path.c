@@ -340,8 +340,8 @@ static void a_path_out_of_a_block_ends_behind_what_looks(void **state)
     struct lockstep *l = machine(1, 0);
 
     WRITE(l, RAM, addi(A0, A0, 1), branch(BEQ, ZERO, ZERO, 12), addi(A1, A1, 1), ld(A2, S1, 0),
-          addi(A3, A3, 1), addi(A4, A4, 1), addi(A5, A5, 1), csr_swap(ZERO, MIE, ZERO), addi(A6, A6, 1),
-          jal(ZERO, -36));
+          addi(A3, A3, 1), addi(A4, A4, 1), addi(A5, A5, 1), csr_swap(ZERO, MIE, ZERO),
+          addi(A6, A6, 1), jal(ZERO, -36));
     set_x(l, S1, RAM + DATA);
     for (unsigned round = 0; round < 200; round++)
         run(l, 100 + round);
