@@ -32,7 +32,7 @@ struct block {
     uint16_t off;  /* of its first instruction in the page */
     uint8_t heat;  /* atomic: how often it was entered, up to translator.hot */
     uint8_t n;     /* instructions; a pseudo-op stands behind the last */
-    uint8_t made;  /* the translator's: native is what of it */
+    uint8_t made;  /* the translator's: what native is of (enum made) */
     uint8_t seen;  /* atomic, the translator's: how often a slice ended there */
     /* The translator's: how often it was entered, and each of its branches taken, while this was
      * counted. */

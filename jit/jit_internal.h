@@ -90,6 +90,8 @@ struct unlinked {
 };
 enum { UNLINKED_BITS = 16, UNLINKED_BUCKETS = 1 << UNLINKED_BITS, NO_CC = -1, CALL = -2 };
 
+enum { SLICES_NOTED = 2 }; /* of so many slices one notes the block at its end; 2, 4, ... 128 */
+
 struct jit {
     struct translator seam;
     const struct isa *isa;
@@ -106,10 +108,9 @@ struct jit {
     bool has_fma;
     struct unlinked *unlinked[UNLINKED_BUCKETS]; /* by page and offset */
     unsigned sites;                              /* given away so far, modulo HART_SITES */
-    /* So many instructions at most are executed before events are looked at; of so many slices one
-     * notes the block at its end; which is made a path when that was so often. */
-    unsigned slice, slices_noted; /* slices_noted: 2, 4, ... 128 */
-    /* To have its branches counted; to be made a path; one that guesses. */
+    unsigned slice; /* so many instructions at most are executed before events are looked at */
+    /* How often a block is noted at the end of a slice: to have its branches counted; to be made a
+     * path; one that guesses. */
     unsigned seen_some, seen_many, seen_more;
     struct thunks thunks;
     struct jit_counters counters;
@@ -306,10 +307,8 @@ typedef void (*emit_fn)(struct trans *t, const struct insn *in);
  * or as far as it can be told where execution goes. */
 void jit_plan_block(struct trans *t);
 void jit_plan_path(struct trans *t);
-/* A translation of b as it is, with branches counted, tells where execution goes. */
+/* b has branches to be counted. */
 bool jit_may_count(const struct isa *isa, const struct block *b);
-/* Of the branches of its block, which one the step is. */
-unsigned jit_branch_index(const struct isa *isa, const struct step *step);
 static inline bool is_path(const struct trans *t)
 {
     return t->of >= OF_PATH;

@@ -288,6 +288,15 @@ static void note_open_calls(struct trans *t, unsigned at)
     }
 }
 
+static unsigned branches_before(const struct trans *t, unsigned at)
+{
+    unsigned n = 0;
+
+    for (unsigned i = 0; i < at; i++)
+        n += t->in[i].class == CLASS_BRANCH;
+    return n;
+}
+
 void emit_asides(struct trans *t, bool far)
 {
     for (unsigned i = 0; i < t->asides_n; i++) {
@@ -300,7 +309,7 @@ void emit_asides(struct trans *t, bool far)
         emit_extensions(t, s->pending);
         emit_return_loans(t);
         if (t->of == OF_COUNTS)
-            emit_count(t, &t->head->taken[jit_branch_index(t->jit->isa, &t->steps[s->at])]);
+            emit_count(t, &t->head->taken[branches_before(t, s->at)]);
         if (s->give_back)
             alu_ri(&t->a, W, ALU_ADD, LEFT, s->give_back);
         note_open_calls(t, s->at);

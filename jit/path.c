@@ -51,16 +51,6 @@ static bool is_branch(const struct isa *isa, const struct op *op, struct insn *i
     return in->class == CLASS_BRANCH;
 }
 
-unsigned jit_branch_index(const struct isa *isa, const struct step *step)
-{
-    unsigned k = 0;
-    struct insn in;
-
-    for (const struct op *op = step->block->ops; op < step->op; op++)
-        k += is_branch(isa, op, &in);
-    return k;
-}
-
 bool jit_may_count(const struct isa *isa, const struct block *b)
 {
     struct insn in;

@@ -209,7 +209,7 @@ static void make_spent(struct asm_ *a, struct jit *jit, const uint8_t *note)
     fixup not_now, whole, deep;
 
     th->spent_noted = asm_here(a);
-    alu_mi8(a, ALU_ADD, RBP, HART(slices), 256 / (int)jit->slices_noted);
+    alu_mi8(a, ALU_ADD, RBP, HART(slices), 256 / SLICES_NOTED);
     not_now = jcc(a, CC_AE);
     push(a, RAX);
     push(a, RCX);

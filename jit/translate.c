@@ -128,11 +128,11 @@ static void write_stubs(struct trans *t)
     }
 }
 
-/* jit.slice (a microsecond or so), slices_noted, and how often blocks are seen: 32,000 instructions
+/* jit.slice (a microsecond or so), and how often blocks are seen: 32,000 instructions
  * in a block make it a path, and half a million have that guess. Soon: where blocks are translated
  * early. */
-enum { SLICE = 4096, SLICES_NOTED = 2, SEEN_SOME = 3, SEEN_MANY = 4, SEEN_MORE = 64 };
-enum { SLICE_SOON = 2 * PATH_MAX, SLICES_NOTED_SOON = 2 }; /* any path can be charged */
+enum { SLICE = 4096, SEEN_SOME = 3, SEEN_MANY = 4, SEEN_MORE = 64 };
+enum { SLICE_SOON = 2 * PATH_MAX }; /* any path can be charged */
 enum { SEEN_SOME_SOON = 1, SEEN_MANY_SOON = 2, SEEN_MORE_SOON = 4 };
 enum { HOT_SHARE = 6 }; /* sixteenths of the buffer for hot code */
 enum {
@@ -430,7 +430,7 @@ static void see_code(const struct jit *jit)
     (void)__atomic_load_n(&jit->code, __ATOMIC_ACQUIRE);
 }
 
-/* Have b translated anew, as a path or not. The lock is held. */
+/* Have b translated anew. The lock is held. */
 static void replace(struct jit *jit, struct block *b, enum made of)
 {
     uint8_t *entry = write_translation(jit, b, of);
@@ -489,7 +489,6 @@ void jit_note_block(struct hart *h, void *off, int64_t left)
 {
     struct jit *jit = code_translator(h->code)->opaque;
     struct block *b = jit_block_at(h, h->vpage + (uintptr_t)off);
-
     unsigned seen;
 
     if (!b)
@@ -647,7 +646,6 @@ struct jit *jit_new(const struct isa *isa, const struct jit_options *options, co
     }
     soon = options->hot && options->hot < CODE_HOT;
     jit->slice = soon ? SLICE_SOON : SLICE;
-    jit->slices_noted = soon ? SLICES_NOTED_SOON : SLICES_NOTED;
     jit->seen_some = soon ? SEEN_SOME_SOON : SEEN_SOME;
     jit->seen_many = soon ? SEEN_MANY_SOON : SEEN_MANY;
     jit->seen_more = soon ? SEEN_MORE_SOON : SEEN_MORE;

@@ -16,7 +16,7 @@ enum { HUGE = 2 << 20 };
  * So the first one is timed, and if it was slow RAM has small ones. */
 static void ask_for_huge_pages(uint8_t *p, uint64_t size)
 {
-    enum { SLOW_NS = 1000000 }; /* 512 small ones are as slow; a huge one takes 50,000 to 200,000 */
+    enum { SLOW_NS = 1000000 }; /* 512 small ones are as slow; one at hand takes some 200,000 */
     uint64_t begin = host_ns();
 
     madvise(p, HUGE, MADV_HUGEPAGE); /* a wish: without, it works as well */
