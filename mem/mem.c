@@ -4,21 +4,46 @@
 #include "base/clock.h"
 
 #include <errno.h>
+#include <glob.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 
 enum { HUGE = 2 << 20 };
 
+bool mem_host_reports_free(const char *features)
+{
+    enum { REPORTING = 5 }; /* VIRTIO_BALLOON_F_PAGE_REPORTING */
+    bool reports = false;
+    glob_t found;
+
+    if (glob(features, 0, NULL, &found))
+        return false;
+    for (size_t i = 0; i < found.gl_pathc && !reports; i++) {
+        FILE *f = fopen(found.gl_pathv[i], "r");
+
+        if (!f)
+            continue;
+        reports = !fseek(f, REPORTING, SEEK_SET) && getc(f) == '1';
+        fclose(f);
+    }
+    globfree(&found);
+    return reports;
+}
+
 /* Guests' accesses are spread over all of RAM, and the host's TLB is not: ask for huge pages. They
  * are got when they are touched first, which is quicker than to get small ones, as a rule. Not so
- * where the host is a virtual machine that hands free memory back to its own host (free page
- * reporting): there each costs 512 small ones, got one by one, most of which may never be needed.
- * So the first one is timed, and if it was slow RAM has small ones. */
+ * where the host is a virtual machine that hands free memory back to its own host: there each costs
+ * 512 small ones, got one by one, most of which may never be needed, and RAM has small ones. Where
+ * this cannot be told the first one is timed; that it is quick says little, as it may have been
+ * freed a moment ago. */
 static void ask_for_huge_pages(uint8_t *p, uint64_t size)
 {
     enum { SLOW_NS = 1000000 }; /* 512 small ones are as slow; one at hand takes some 200,000 */
     uint64_t begin = host_ns();
 
+    if (mem_host_reports_free(MEM_BALLOON_FEATURES))
+        return;
     madvise(p, HUGE, MADV_HUGEPAGE); /* a wish: without, it works as well */
     *(volatile uint8_t *)p = 0;
     if (host_ns() - begin < SLOW_NS)

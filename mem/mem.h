@@ -46,6 +46,12 @@ void mem_free(struct mem *m);
 /* All of RAM becomes zero again, and costs the host nothing. No hart runs. */
 void mem_clear_ram(struct mem *m);
 
+/* True where the host is itself a virtual machine whose balloon hands free pages back to its host
+ * (virtio, "Memory Balloon Device", "Free Page Reporting"). features: a pattern of the names of files that have
+ * the bits of a balloon's features as digits, as Linux shows them. */
+bool mem_host_reports_free(const char *features);
+#define MEM_BALLOON_FEATURES "/sys/bus/virtio/drivers/virtio_balloon/virtio*/features"
+
 /* Put a device on the bus. Result: 0, -EEXIST where the range overlaps another, -ENOSPC. */
 int mem_add_device(struct mem *m, uint64_t base, uint64_t size, const struct device_ops *ops,
                    void *dev);

@@ -7,11 +7,14 @@
 #include "dev/syscon.h"
 #include "dev/uart16550.h"
 #include "base/timer.h"
+#include "mem/mem.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -593,6 +596,39 @@ static void timers_fire_in_their_time(void **state)
     timers_free(&t);
 }
 
+/* --- The host's memory --- */
+
+/* A file of a balloon's features, bit 0 first. */
+static void write_features(const char *name, const char *digits)
+{
+    FILE *f = fopen(name, "w");
+
+    assert_non_null(f);
+    assert_int_equal(fputs(digits, f) >= 0, 1);
+    assert_int_equal(fclose(f), 0);
+}
+
+static void a_host_that_reports_free_pages_is_told(void **state)
+{
+    char dir[] = "/tmp/isthmus-devices-XXXXXX", a[64], b[64], all[64];
+
+    (void)state;
+    assert_non_null(mkdtemp(dir));
+    snprintf(a, sizeof(a), "%s/virtio0", dir);
+    snprintf(b, sizeof(b), "%s/virtio1", dir);
+    snprintf(all, sizeof(all), "%s/virtio*", dir);
+    assert_false(mem_host_reports_free(all));
+    write_features(a, "1101101100000000\n");
+    assert_false(mem_host_reports_free(all));
+    write_features(b, "11011");
+    assert_false(mem_host_reports_free(all));
+    write_features(b, "0000010000000000\n");
+    assert_true(mem_host_reports_free(all));
+    assert_int_equal(unlink(a), 0);
+    assert_int_equal(unlink(b), 0);
+    assert_int_equal(rmdir(dir), 0);
+}
+
 #define WITH_PLIC(f) cmocka_unit_test_setup_teardown(f, plic_setup, plic_teardown)
 #define WITH_UART(f) cmocka_unit_test_setup_teardown(f, uart_setup, uart_teardown)
 #define WITH_RTC(f) cmocka_unit_test_setup_teardown(f, rtc_setup, rtc_teardown)
@@ -620,6 +656,7 @@ int main(void)
         cmocka_unit_test(the_finisher_ends_the_machine),
         WITH_UART(htif_serves_what_it_knows),
         cmocka_unit_test(timers_fire_in_their_time),
+        cmocka_unit_test(a_host_that_reports_free_pages_is_told),
     };
 
     return cmocka_run_group_tests_name("devices", tests, NULL, NULL);
