@@ -154,29 +154,52 @@ void code_untranslate(struct code_cache *c)
     pthread_mutex_unlock(&c->lock);
 }
 
-/* --- Snapshots, by lines of 64 bytes. Guest memory changes under us: it is copied and compared by
- * relaxed doubleword loads. --- */
+/* --- Snapshots, by lines of 64 bytes. Guest memory changes under us: it is copied by relaxed
+ * doubleword loads. A snapshot grows under the lock by lines that are there before their bit is, and
+ * is compared without. --- */
 
 enum { LINE_BYTES = 64, LINE_WORDS = LINE_BYTES / 8 };
 
-static bool same_line(const uint64_t *copy, const uint64_t *host)
-{
-    uint64_t diff = 0;
+/* What is compared at once. ThreadSanitizer would call it a race where that is more than a word. */
+#ifdef __SANITIZE_THREAD__
+typedef uint64_t vector;
+#else
+typedef uint64_t vector __attribute__((vector_size(16), may_alias));
+#endif
+enum { LINE_VECTORS = LINE_BYTES / sizeof(vector) };
 
-    for (unsigned i = 0; i < LINE_WORDS; i++)
-        diff |= copy[i] ^ __atomic_load_n(&host[i], __ATOMIC_RELAXED);
-    return !diff;
+static inline vector load_vector(const vector *at)
+{
+#ifdef __SANITIZE_THREAD__
+    return __atomic_load_n(at, __ATOMIC_RELAXED);
+#else
+    return *(const volatile vector *)at;
+#endif
 }
 
-/* True where what was decoded of the page still stands in memory. */
-static bool is_current(const struct code_page *p)
+/* Not zero where the line is another one in memory. */
+static inline vector difference(const vector *copy, const vector *host)
 {
-    for (uint64_t lines = p->lines; lines; lines &= lines - 1) {
+    vector diff = copy[0] ^ load_vector(&host[0]);
+
+#pragma GCC unroll 8
+    for (unsigned i = 1; i < LINE_VECTORS; i++)
+        diff |= copy[i] ^ load_vector(&host[i]);
+    return diff;
+}
+
+/* A snapshot that was replaced is as good as the newer one while memory has what it has. */
+bool code_page_current(const struct code_page *p)
+{
+    static const vector none;
+    uint64_t lines = __atomic_load_n(&p->lines, __ATOMIC_ACQUIRE);
+    vector diff = none;
+
+    for (; lines; lines &= lines - 1) {
         unsigned at = (unsigned)__builtin_ctzll(lines) * LINE_WORDS;
-        if (!same_line(&p->copy[at], &p->host[at]))
-            return false;
+        diff |= difference((const vector *)&p->copy[at], (const vector *)&p->host[at]);
     }
-    return true;
+    return !memcmp(&diff, &none, sizeof(diff));
 }
 
 /* Take the lines of bytes [off, end) into the snapshot, as far as they are not there. Decoding
@@ -188,7 +211,7 @@ static void take_lines(struct code_page *p, unsigned off, unsigned end)
             continue;
         for (unsigned i = line * LINE_WORDS; i < (line + 1) * LINE_WORDS; i++)
             p->copy[i] = __atomic_load_n(&p->host[i], __ATOMIC_RELAXED);
-        p->lines |= BIT(line);
+        __atomic_store_n(&p->lines, p->lines | BIT(line), __ATOMIC_RELEASE);
     }
 }
 
@@ -238,21 +261,10 @@ struct code_page *code_page_get(struct code_cache *c, uint64_t ppn, const uint8_
     pthread_mutex_lock(&c->lock);
     at = page_at(c, ppn);
     p = *at;
-    if (!p || !is_current(p))
+    if (!p || !code_page_current(p))
         p = page_replace(c, at, ppn, (const uint64_t *)host);
     pthread_mutex_unlock(&c->lock);
     return p;
-}
-
-/* A snapshot that was replaced is as good as the newer one while memory has what it has. */
-bool code_page_current(struct code_cache *c, const struct code_page *page)
-{
-    bool current;
-
-    pthread_mutex_lock(&c->lock);
-    current = is_current(page);
-    pthread_mutex_unlock(&c->lock);
-    return current;
 }
 
 bool code_page_renew(struct code_cache *c, struct code_page *page)

@@ -73,7 +73,7 @@ struct code_chunk;
 struct code_page {
     struct block *blocks[PAGE_SIZE / 2]; /* atomic: by halfword offset; NULL: not decoded yet */
     uint64_t copy[PAGE_SIZE / 8];        /* the snapshot: of the lines that were decoded from */
-    uint64_t lines;                      /* which these are, a bit for 64 bytes */
+    uint64_t lines;                      /* atomic: which these are, a bit for 64 bytes */
     const uint64_t *host;                /* the page in memory */
     uint64_t ppn;
     struct straddle straddle;
@@ -94,8 +94,8 @@ const struct translator *code_translator(const struct code_cache *c);
 /* The code of physical page ppn whose bytes now are [host, host + 4096). NULL: no memory. */
 struct code_page *code_page_get(struct code_cache *c, uint64_t ppn, const uint8_t *host);
 
-/* True where page is what code_page_get would give: memory has what was decoded of it. */
-bool code_page_current(struct code_cache *c, const struct code_page *page);
+/* True where p is what code_page_get would give: memory has what was decoded of it. */
+bool code_page_current(const struct code_page *p);
 
 /* The block that starts at byte offset off (even) of the page, decoded now if need be. NULL where
  * its first instruction straddles the page's end, or no memory. */

@@ -86,7 +86,7 @@ static struct code_page *load_page(struct hart *h, uint64_t va, bool *faulted)
     struct code_page *code = tlb_exec_stale(h->xbank, va);
     uint64_t in_page = va & (PAGE_SIZE - 1);
 
-    if (code && code_page_current(h->code, code)) {
+    if (code && code_page_current(code)) {
         mmu_renew_exec(h->xbank, va);
         note_known(h, code->ppn, code);
         return code;
