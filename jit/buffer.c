@@ -10,7 +10,7 @@
 #ifndef MADV_COLLAPSE
 #define MADV_COLLAPSE 25 /* Linux 6.1; older C libraries do not have it */
 #endif
-enum { LARGE_PAGE = 2 << 20 };
+enum { LARGE_PAGE = 2 << 20, MUCH_CODE = 16 << 20 };
 
 /* Room for the buffer where large pages may begin. MAP_FAILED: none. */
 static uint8_t *reserve(size_t size)
@@ -58,16 +58,28 @@ void jit_unmap_buffer(struct jit *jit)
         fclose(jit->perf_map);
 }
 
-/* Programs with much code wait for the host's instruction TLB. */
-void jit_use_large_pages(struct jit *jit, size_t from, size_t to)
+static void use_large_page(struct jit *jit, size_t at)
 {
-    if (from / LARGE_PAGE == to / LARGE_PAGE || jit->no_large_pages)
+    if (jit->no_large_pages)
         return;
-    from = from / LARGE_PAGE * LARGE_PAGE;
     /* A kernel without it says so each time; one without such a page now, once. */
-    if (madvise(jit->write + from, LARGE_PAGE, MADV_COLLAPSE) ||
-        madvise(jit->exec + from, LARGE_PAGE, MADV_COLLAPSE))
+    if (madvise(jit->write + at, LARGE_PAGE, MADV_COLLAPSE) ||
+        madvise(jit->exec + at, LARGE_PAGE, MADV_COLLAPSE))
         jit->no_large_pages = errno == EINVAL;
+}
+
+/* Programs with much code wait for the host's instruction TLB; a kernel that starts has less than
+ * such pages cost. Once there is much, each page that is full becomes a large one, and takes one
+ * along of those that were full before. */
+void jit_use_large_pages(struct jit *jit, size_t start, size_t from, size_t to)
+{
+    size_t first = start / LARGE_PAGE * LARGE_PAGE, full = from / LARGE_PAGE * LARGE_PAGE;
+
+    if (to / LARGE_PAGE == from / LARGE_PAGE || full - first < MUCH_CODE)
+        return;
+    if (full - first < 2 * MUCH_CODE)
+        use_large_page(jit, full - MUCH_CODE);
+    use_large_page(jit, full);
 }
 
 size_t jit_bytes_used(const struct jit *jit)

@@ -360,8 +360,9 @@ void emit_pure(struct trans *t);
 /* buffer.c: map jit->size bytes, twice: 0 or an error; whatever is mapped of it, and perf's map. */
 int jit_map_buffer(struct jit *jit);
 void jit_unmap_buffer(struct jit *jit);
-/* Code grows from one offset of the buffer to another: have each large page that is full be one. */
-void jit_use_large_pages(struct jit *jit, size_t from, size_t to);
+/* Code that begins at offset start of the buffer grows from one to another: where there is much, have
+ * each large page that is full be one. */
+void jit_use_large_pages(struct jit *jit, size_t start, size_t from, size_t to);
 size_t jit_bytes_used(const struct jit *jit);
 /* Begin perf's map; name the translation in it, where there is one. */
 void jit_open_perf_map(struct jit *jit);

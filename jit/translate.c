@@ -378,6 +378,7 @@ static void begin(struct trans *t, struct jit *jit, struct block *b, enum made o
  * room. The lock is held. */
 static uint8_t *write_translation(struct jit *jit, struct block *b, enum made of)
 {
+    size_t code, rare;
     struct trans t;
 
     if (jit->full)
@@ -408,11 +409,13 @@ static uint8_t *write_translation(struct jit *jit, struct block *b, enum made of
         return NULL;
     }
     jit_note_for_perf(jit, &t);
-    jit_use_large_pages(jit, jit->code, (size_t)(t.a.at - jit->write));
-    jit_use_large_pages(jit, jit->rare, (size_t)(t.other.at - jit->write));
-    jit->rare = (size_t)(t.other.at - jit->write);
+    code = (size_t)(t.a.at - jit->write);
+    rare = (size_t)(t.other.at - jit->write);
+    jit_use_large_pages(jit, jit->code_start, jit->code, code);
+    jit_use_large_pages(jit, jit->rare_start, jit->rare, rare);
+    jit->rare = rare;
     jit->data = t.data;
-    __atomic_store_n(&jit->code, (size_t)(t.a.at - jit->write), __ATOMIC_RELEASE); /* see_code */
+    __atomic_store_n(&jit->code, code, __ATOMIC_RELEASE); /* see_code */
     jit->counters.blocks += !is_path(&t);
     jit->counters.paths += is_path(&t);
     if (of == OF_BLOCK)
