@@ -32,7 +32,7 @@ struct block {
     uint16_t off;  /* of its first instruction in the page */
     uint8_t heat;  /* atomic: how often it was entered, up to translator.hot */
     uint8_t n;     /* instructions; a pseudo-op stands behind the last */
-    uint8_t made;  /* the translator's: what native is of (enum made) */
+    uint8_t made;  /* atomic, the translator's: what native is of (enum made) */
     uint8_t seen;  /* atomic, the translator's: how often a slice ended there */
     /* The translator's: how often it was entered, and each of its branches taken, while this was
      * counted. */
@@ -40,7 +40,8 @@ struct block {
     /* Atomic, the translator's: by op, what runs have shown (jit/memory.c). */
     uint64_t scattered;   /* its page is hardly ever that of the time before */
     uint64_t dispersed;   /* and memory is hardly ever at the same distance from the address */
-    uint64_t apart;       /* the accesses that it leads lie in two pages, or in a device */
+    uint64_t unaligned;   /* the accesses that it leads are not in one unit of 16 bytes */
+    uint64_t apart;       /* they lie in two pages, or in a device */
     uint64_t splits_seen; /* instructions retired when splits was counted from 0 */
     uint8_t splits;
     struct op ops[];

@@ -134,9 +134,10 @@ struct access {
     uint8_t size;   /* the alignment that is checked: the largest datum of the group */
     bool store;     /* or, of a group, one of them is */
     bool compact;   /* of a group: aligned so, it cannot lie in two pages */
-    bool is_aside;  /* of a group: its host address is put aside, not all follow at once */
+    bool is_aside;  /* of a group: what its members add to is put aside, not all follow at once */
+    bool by_base;   /* that is the host address of the base, which is in memory; else the addend */
     uint8_t guess;  /* enum guess */
-    int8_t group;   /* slot of hart.aside where its host address is put aside; NO_GROUP */
+    int8_t group;   /* slot of hart.aside for it; NO_GROUP */
     unsigned site;  /* of the hart's */
     int32_t low,
         high; /* offsets from the base: where the page is looked up, and of the last datum */
@@ -267,7 +268,7 @@ struct trans {
     bool settled;    /* what is charged and not on the path has been given back */
     unsigned at;    /* the step that is being written */
     unsigned stubs_n, asides_n, ways_n, far_ways_n;
-    int held;          /* the group whose host address is in rax; NO_GROUP */
+    int held;          /* the group of which group_reg is as put aside; NO_GROUP */
     unsigned rax_has;  /* the guest register, not in a host register, that rax has, too, */
     const uint8_t *rax_at; /* for what is written here */
     unsigned fp_known; /* FP_ON, ...: tested earlier on the path */

@@ -50,7 +50,7 @@ static int32_t site_addend(const struct access *x)
     return HART(sites.addend) + (int32_t)(x->site * sizeof(uint64_t));
 }
 
-/* Where the host address of a group's base is put aside. */
+/* Where what a group's members add to is put aside. */
 static int32_t group_aside(int group)
 {
     return HART(aside) + group * (int32_t)sizeof(uint64_t);
@@ -95,6 +95,19 @@ static unsigned base_again(struct trans *t, const struct access *x)
     return x->base && t->host_of[x->base] == NOT_MAPPED ? RAX : use(t, x->base, RAX);
 }
 
+/* The base of a group behind the look-up. */
+static unsigned leader_base(struct trans *t, const struct access *x)
+{
+    return x->compact ? base_again(t, x) : use(t, x->base, RAX);
+}
+
+/* The host register that members of a group add to: the addend, or where the base is in memory the
+ * base's host address. */
+static unsigned group_reg(const struct access *x)
+{
+    return x->by_base ? RAX : RCX;
+}
+
 static fixup compare_tag(struct trans *t, const struct access *x)
 {
     op_rx(&t->a, W, ALU_CMP << 3 | 3, RDX, DBANK, RCX, 0, table_of(x) + TAG);
@@ -116,8 +129,8 @@ static void addend(struct trans *t, const struct access *x)
     op_rx(&t->a, W, 0x8b, RCX, DBANK, RCX, 0, table_of(x) + ADDEND);
 }
 
-/* Where a site's addend is that of the entry. Result: the host register that has it; rcx has the
- * place then. */
+/* The addend: of the entry, or of the site where that is the same. Result: the host register that
+ * has it, rcx or rdx; in the latter case rcx has the place. */
 static unsigned guess_addend(struct trans *t, struct stub *s, const struct access *x)
 {
     if (x->guess != GUESS_ADDEND) {
@@ -131,20 +144,21 @@ static unsigned guess_addend(struct trans *t, struct stub *s, const struct acces
     return RDX;
 }
 
-/* rax = host address of the base, put aside for the group where need be; reg has the addend. */
+/* What the members of a group need, in group_reg, and put aside where need be; reg has the addend. */
 static void put_group_aside(struct trans *t, const struct access *x, unsigned reg)
 {
-    unsigned base = x->compact ? base_again(t, x) : use(t, x->base, RAX);
-
-    op_rx(&t->a, W, 0x8d, RAX, base, reg, 0, 0); /* lea */
+    if (x->by_base)
+        op_rx(&t->a, W, 0x8d, RAX, leader_base(t, x), reg, 0, 0); /* lea */
+    else if (reg != RCX)
+        mov_rr(&t->a, RCX, reg);
     if (x->is_aside)
-        mov_mr(&t->a, RBP, group_aside(x->group), RAX);
+        mov_mr(&t->a, RBP, group_aside(x->group), group_reg(x));
 }
 
 static void emit_access_stub(struct trans *t, struct stub *s);
 
-/* The look-up of an access or a group; s gets what goes another way. Then a group has the base's
- * host address in rax. Result: the host register that has the addend. */
+/* The look-up of an access or a group; s gets what goes another way. Result: the host register that
+ * has the addend, for an access; group_reg. */
 static unsigned look_up(struct trans *t, struct stub *s, const struct access *x)
 {
     bool in_rax = is_in_rax(t, x->base);
@@ -172,9 +186,10 @@ static unsigned look_up(struct trans *t, struct stub *s, const struct access *x)
     if (x->group != NO_GROUP && !x->compact)
         s->split = compare_pages(t, x);
     reg = guess_addend(t, s, x);
-    if (x->group != NO_GROUP)
-        put_group_aside(t, x, reg);
-    return reg;
+    if (x->group == NO_GROUP)
+        return reg;
+    put_group_aside(t, x, reg);
+    return group_reg(x);
 }
 
 /* True for a base that the block steps along. Nobody waits for such an address, and a guess saves
@@ -280,9 +295,9 @@ static void emit_access_stub(struct trans *t, struct stub *s)
         emit_resume(t, s);
 }
 
-/* A datum in memory: [host base + index + offset]. */
+/* A datum in memory: [base + index + offset]. */
 struct place {
-    unsigned base, index; /* index: NO_INDEX, or a host register */
+    unsigned base, index; /* host registers; index: or NO_INDEX */
     int32_t offset;
 };
 enum { NO_INDEX = RSP };
@@ -333,6 +348,14 @@ static struct place look_up_single(struct trans *t, struct stub *s, struct acces
     return (struct place){base_again(t, x), reg, x->low};
 }
 
+/* The place of the datum of a group's leader or member, where group_reg has what it adds to. */
+static struct place group_place(struct trans *t, const struct insn *in, const struct access *x)
+{
+    if (x->by_base)
+        return (struct place){RAX, NO_INDEX, t->plan[t->at].offset};
+    return (struct place){use(t, in->rs1, RAX), RCX, in->imm};
+}
+
 /* The place of the step's datum, alone or in a group. rdx is free then. */
 static struct place access_place(struct trans *t, struct stub *s, const struct insn *in)
 {
@@ -340,18 +363,22 @@ static struct place access_place(struct trans *t, struct stub *s, const struct i
     struct access x;
 
     if (plan->member != NO_GROUP) {
+        const struct access *group = &t->groups[plan->member];
+
         if (t->held != plan->member)
-            mov_rm(&t->a, RAX, RBP, group_aside(plan->member));
-        /* A slow way that the datum's own tests lead to (FS) comes back with rax lost. */
+            mov_rm(&t->a, group_reg(group), RBP, group_aside(plan->member));
+        /* A slow way that the datum's own tests lead to (FS) comes back with it lost. */
         t->held = s->from_n ? NO_GROUP : plan->member;
-        return (struct place){RAX, NO_INDEX, plan->offset};
+        return group_place(t, in, group);
     }
     if (plan->leads != NO_GROUP) {
-        x = t->groups[plan->leads];
-        give_site(t, &x);
-        look_up(t, s, &x);
+        struct access *group = &t->groups[plan->leads];
+
+        group->by_base = t->host_of[group->base] == NOT_MAPPED;
+        give_site(t, group);
+        look_up(t, s, group);
         t->held = plan->leads;
-        return (struct place){RAX, NO_INDEX, plan->offset};
+        return group_place(t, in, group);
     }
     jit_access_of(in, &x);
     return look_up_single(t, s, &x);

@@ -7,16 +7,21 @@
  * in between, or to which numbers are added, or another one that is the same but for a number. The
  * first of three or more accesses, or of two if one check of the alignment shows that they cannot
  * lie in two pages, becomes the leader of a group: it looks the page up, for stores if there is one
- * among them, sees that the others' data lie in it too and are aligned, and puts the host address
- * of the base aside; the others then are one host instruction each. What was looked up holds to the
- * end of the path, since whatever takes a translation away ends it. Where the group is not in one
- * page the interpreter does the rest of the block, and if that is often so the leader's bit in
+ * among them, sees that the others' data lie in it too and are aligned, and puts the page's addend,
+ * or the base's host address, aside; the others then are one host instruction or two each. What was looked up holds to the end of
+ * the path, since whatever takes a translation away ends it.
+ *
+ * Few data that lie close together are expected to be in one 16-byte unit, as objects are aligned by
+ * that, in what is executed much. Where it is not so, or the group is not in one page, the interpreter
+ * does the rest of the block. If that happens again the leader's bit in block.unaligned makes the
+ * group expect no more than its data's own alignment, and if it is often so still the one in
  * block.apart makes all of them single ones.
  */
 #include "jit/jit_internal.h"
 
 enum { GROUP_MIN = 3, GROUP_SPAN = 2048 };
-enum { REG_SP = 2, SP_ALIGNMENT = 16 }; /* by the calling convention */
+enum { REG_SP = 2 };
+enum { UNIT = 16 }; /* sp is aligned so by the calling convention, what malloc gives, too */
 
 enum { AS_LOAD = 0x10, AS_STORE = 0x20, SIZE = 0x0f };
 static const uint8_t access_of[INSN_COUNT] = {
@@ -95,19 +100,28 @@ static bool join(struct open_group *g, const struct access *access)
     return true;
 }
 
-/* Have the alignment checked that puts all of the group into one page, if one may expect it. */
-static void align_group(struct access *x)
+/* Have the alignment checked that puts all of the group into one page, if one may expect it: the
+ * least that does, at most that of a unit where that is expected, else of the data alone. */
+static void align_group(struct access *x, bool in_unit)
 {
-    unsigned size = x->base == REG_SP ? SP_ALIGNMENT : x->size;
+    unsigned most = in_unit || x->base == REG_SP ? UNIT : x->size, size = x->size;
 
+    while (size < most && align_down(x->low, size) != align_down(x->high, size))
+        size *= 2;
     x->compact = align_down(x->low, size) == align_down(x->high, size);
     if (x->compact)
         x->size = (uint8_t)size;
     x->low = align_down(x->low, x->size);
 }
 
+/* The step's bit of those that its block has. */
+static bool has_bit(const struct step *step, const uint64_t *bits)
+{
+    return __atomic_load_n(bits, __ATOMIC_RELAXED) & BIT(step->op - step->block->ops);
+}
+
 /* The group's members stand behind its leader with nothing in between, and have no slow way, as
- * those of f registers have: its host address stays in rax. */
+ * those of f registers have: what they add to stays in its register. */
 static bool follow_at_once(const struct planner *p, unsigned root)
 {
     const struct open_group *g = &p->open[root];
@@ -129,8 +143,10 @@ static void close_group(struct planner *p, unsigned root, unsigned end)
     if (g->leader != NO_GROUP && p->groups < HART_ASIDE) {
         struct access *to = &t->groups[slot];
 
+        const struct step *leader = &t->steps[g->leader];
+
         *to = g->access;
-        align_group(to);
+        align_group(to, t->of == OF_GUESSES && !has_bit(leader, &leader->block->unaligned));
         if (g->members >= GROUP_MIN - to->compact) {
             to->group = slot;
             to->is_aside = !follow_at_once(p, root);
@@ -155,8 +171,7 @@ static bool may_lead(const struct step *step, const struct insn *in)
     bool overwrites = in->rd == in->rs1 && jit_writes_x(in); /* it could not be looked up again */
 
     return !overwrites && in->imm % (access_of[in->base] & SIZE) == 0 &&
-           !(__atomic_load_n(&step->block->apart, __ATOMIC_RELAXED) &
-             BIT(step->op - step->block->ops));
+           !has_bit(step, &step->block->apart);
 }
 
 /* The step's access: of the group that its root has, or the first of another one. */

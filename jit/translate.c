@@ -442,7 +442,7 @@ static void replace(struct jit *jit, struct block *b, enum made of)
         return;
     jit_divert(jit, b->native, entry);
     __atomic_store_n(&b->native, entry, __ATOMIC_RELEASE);
-    b->made = of;
+    __atomic_store_n(&b->made, of, __ATOMIC_RELAXED);
 }
 
 /* What was known of b's translation has changed. own: of the one that a path retreats to, too. */
@@ -529,18 +529,23 @@ void jit_note_misses(struct hart *h, const struct site_note *note, int64_t left)
 }
 
 /* The interpreter goes on with op `at` of b, because the translation of head found that accesses
- * with one look-up lie apart. Often so: have them looked up one by one. */
+ * with one look-up are not aligned as they were expected to be, or lie apart. Have it expected no
+ * more; and where it is often so still, have them looked up one by one. */
 static void note_split(struct hart *h, struct block *head, struct block *b, const struct op *at)
 {
     enum { SPLITS_MANY = 64, SPLITS_APART = 20000 };
-    uint64_t now = h->instret_end - (uint64_t)h->left;
+    struct jit *jit = code_translator(h->code)->opaque;
+    uint64_t now = h->instret_end - (uint64_t)h->left, leader = BIT(at - 1 - b->ops);
 
     if (__atomic_add_fetch(&b->splits, 1, __ATOMIC_RELAXED) % SPLITS_MANY)
         return;
-    if (!is_frequent(now, &b->splits_seen, SPLITS_MANY, SPLITS_APART))
-        return;
-    __atomic_fetch_or(&b->apart, BIT(at - 1 - b->ops), __ATOMIC_RELAXED);
-    translate_again(code_translator(h->code)->opaque, head, true);
+    if (__atomic_load_n(&head->made, __ATOMIC_RELAXED) == OF_GUESSES &&
+        !(__atomic_fetch_or(&b->unaligned, leader, __ATOMIC_RELAXED) & leader)) {
+        translate_again(jit, head, false);
+    } else if (is_frequent(now, &b->splits_seen, SPLITS_MANY, SPLITS_APART)) {
+        __atomic_fetch_or(&b->apart, leader, __ATOMIC_RELAXED);
+        translate_again(jit, head, true);
+    }
 }
 
 /* Only a block's first op is at its start. */

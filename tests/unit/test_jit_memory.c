@@ -55,6 +55,30 @@ static void a_frame_over_a_pages_end_is_taken_apart(void **state)
     end(l);
 }
 
+/* Two data of one object share a look-up where much is executed; objects that are not aligned as
+ * malloc aligns are found out, and right before that, over a page's end, too. */
+static void a_pair_is_expected_in_a_unit_until_it_is_not(void **state)
+{
+    struct lockstep *l = machine(2, 0);
+    uint64_t splits;
+
+    WRITE(l, RAM, ld(A1, S0, 8), addi(A2, A1, 3), ld(A3, S0, 0), add(A4, A3, A2), sd(A4, S0, 8),
+          addi(A5, A5, 1), sd(A5, S0, 0), addi(A6, A6, 1), addi(A7, A7, 1), jal(0, -36));
+    set_x(l, S0, RAM + DATA);
+    run(l, 10000 * LOOP);
+    assert_int_equal(count(l, "translator.exits.split"), 0);
+    set_x(l, S0, RAM + DATA + 4 * KIB - 8);
+    run(l, 20 * LOOP);
+    set_x(l, S0, RAM + DATA + 8);
+    run(l, 1000 * LOOP);
+    splits = count(l, "translator.exits.split");
+    assert_in_range(splits, 1, 200);
+    run(l, 10000 * LOOP);
+    assert_int_equal(count(l, "translator.exits.split"), splits);
+    assert_true(lockstep_same_ram(l));
+    end(l);
+}
+
 /* In the middle of accesses with one look-up FS is found not to be Dirty, and the interpreter does
  * one of them: the others still know where the datum is. */
 static void a_group_goes_on_behind_the_first_use_of_floating_point(void **state)
@@ -407,6 +431,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(accesses_by_one_base_share_a_look_up),
         cmocka_unit_test(a_frame_over_a_pages_end_is_taken_apart),
+        cmocka_unit_test(a_pair_is_expected_in_a_unit_until_it_is_not),
         cmocka_unit_test(a_group_goes_on_behind_the_first_use_of_floating_point),
         cmocka_unit_test(a_misaligned_frame_is_right),
         cmocka_unit_test(a_fault_in_a_frames_second_page_is_precise),
