@@ -15,7 +15,7 @@
 enum kind {
     OTHER,     /* reads its sources whole */
     WORD,      /* of the lower halves */
-    LOGIC,     /* bit by bit */
+    LOGIC,     /* bit by bit; moves */
     MASK,      /* of the lower half, positive: AND with a positive immediate */
     EXTENDED,  /* reads its sources whole, and gives a number that is extended */
     EVERYTHING /* a function of the interpreter, which sees all registers */
@@ -38,6 +38,10 @@ static enum kind find_kind(const struct trans *t, unsigned i)
     case INSN_sraw:
     case INSN_roriw:
         return WORD;
+    case INSN_add:
+        return in->rs1 && in->rs2 ? OTHER : LOGIC; /* a move, as c.mv is */
+    case INSN_addi:
+        return in->imm ? OTHER : LOGIC;
     case INSN_and:
     case INSN_or:
     case INSN_xor:
@@ -140,9 +144,26 @@ static uint32_t reads_whole(const struct trans *t, const enum kind *kinds, unsig
     default:
         break;
     }
-    if (in->base == INSN_sb || in->base == INSN_sh || in->base == INSN_sw)
+    switch (in->base) {
+    case INSN_sb:
+    case INSN_sh:
+    case INSN_sw:
         return bit(in->rs1);
-    return sources(t, i);
+    case INSN_slli:
+        return in->imm < 32 ? bit(in->rs1) : 0;
+    case INSN_sext_b:
+    case INSN_sext_h:
+    case INSN_zext_h:
+    case INSN_slli_uw:
+        return 0;
+    case INSN_add_uw:
+    case INSN_sh1add_uw:
+    case INSN_sh2add_uw:
+    case INSN_sh3add_uw:
+        return bit(in->rs2);
+    default:
+        return sources(t, i);
+    }
 }
 
 void jit_plan_extensions(struct trans *t)
