@@ -37,6 +37,7 @@ struct block {
     /* The translator's: how often it was entered, and each of its branches taken, while this was
      * counted. */
     uint32_t entered, taken[BLOCK_BRANCHES_MAX];
+    uint32_t site; /* the translator's: the first of its translation's that guesses */
     /* Atomic, the translator's: by op, what runs have shown (jit/memory.c). */
     uint64_t scattered;   /* its page is hardly ever that of the time before */
     uint64_t dispersed;   /* and memory is hardly ever at the same distance from the address */

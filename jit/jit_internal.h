@@ -110,8 +110,8 @@ struct jit {
     unsigned sites;                              /* given away so far, modulo HART_SITES */
     unsigned slice; /* so many instructions at most are executed before events are looked at */
     /* How often a block is noted at the end of a slice: to have its branches counted; to be made a
-     * path; one that guesses. */
-    unsigned seen_some, seen_many, seen_more;
+     * path; one that guesses; one that has places. */
+    unsigned seen_some, seen_many, seen_more, seen_most;
     struct thunks thunks;
     struct jit_counters counters;
     FILE *perf_map;
@@ -125,8 +125,9 @@ struct fallback_op {
 };
 _Static_assert(offsetof(struct op, fn) == 0, "stop is where the next op has its function");
 
-/* What an access's site guesses: where its TLB entry is, or what is in it. */
-enum guess { GUESS_NOTHING, GUESS_PLACE, GUESS_ADDEND };
+/* What an access's site guesses: where its TLB entry is, or what is in it. The place may be one that
+ * the code has. */
+enum guess { GUESS_NOTHING, GUESS_PLACE, GUESS_ADDEND, GUESS_CONSTANT };
 
 /* A memory access, or the first of a group of accesses that share one look-up (plan.c). */
 struct access {
@@ -139,6 +140,7 @@ struct access {
     uint8_t guess;  /* enum guess */
     int8_t group;   /* slot of hart.aside for it; NO_GROUP */
     unsigned site;  /* of the hart's */
+    int32_t place;  /* GUESS_CONSTANT: offset in the bank */
     int32_t low,
         high; /* offsets from the base: where the page is looked up, and of the last datum */
 };
@@ -249,8 +251,9 @@ struct loan {
 enum { LOANS_MAX = 9 };
 
 /* What a translation is of, and block.made: a block alone; that, and counts which branches are
- * taken; a path; one that guesses where TLB entries are. */
-enum made { OF_BLOCK, OF_COUNTS, OF_PATH, OF_GUESSES };
+ * taken; a path; one that guesses where TLB entries are; one that has the places that were guessed
+ * right. */
+enum made { OF_BLOCK, OF_COUNTS, OF_PATH, OF_GUESSES, OF_PLACES };
 
 /* A translation being made. Up to steps it begins as zeros (write_translation). */
 struct trans {
@@ -265,6 +268,8 @@ struct trans {
     size_t data;    /* as jit.data */
     unsigned n;     /* steps */
     unsigned charge; /* instructions of all blocks, which the path may leave in the middle */
+    unsigned sites_n;
+    const struct hart *learnt; /* OF_PLACES: whose sites have the places */
     bool settled;    /* what is charged and not on the path has been given back */
     unsigned at;    /* the step that is being written */
     unsigned stubs_n, asides_n, ways_n, far_ways_n;

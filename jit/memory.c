@@ -11,7 +11,8 @@
  * place and not of what it holds, so that fences and world switches need not know of it.
  *
  * Code that is not executed often has no sites, whose memory it would wait for: it computes the
- * place of the address.
+ * place of the address. Code that is executed most of all has no need for them: it is translated
+ * again with the places that they have. Only their counts of misses remain.
  *
  * Sites that miss often (addresses all over memory) are found out by what they count, and the block
  * is translated anew with their bits in block.scattered: these accesses compute the place. A load
@@ -129,10 +130,24 @@ static void addend(struct trans *t, const struct access *x)
     op_rx(&t->a, W, 0x8b, RCX, DBANK, RCX, 0, table_of(x) + ADDEND);
 }
 
+/* The same two, where the place is in the code. */
+static fixup compare_tag_there(struct trans *t, const struct access *x)
+{
+    alu_rm(&t->a, W, ALU_CMP, RDX, DBANK, x->place + table_of(x) + TAG);
+    return jcc(&t->a, CC_NE);
+}
+
+static void addend_there(struct trans *t, const struct access *x)
+{
+    mov_rm(&t->a, RCX, DBANK, x->place + table_of(x) + ADDEND);
+}
+
 /* The addend: of the entry, or of the site where that is the same. Result: the host register that
  * has it, rcx or rdx; in the latter case rcx has the place. */
 static unsigned guess_addend(struct trans *t, struct stub *s, const struct access *x)
 {
+    if (x->guess == GUESS_CONSTANT)
+        return RCX; /* it is there since the tag was compared */
     if (x->guess != GUESS_ADDEND) {
         addend(t, x);
         return RCX;
@@ -169,7 +184,7 @@ static unsigned look_up(struct trans *t, struct stub *s, const struct access *x)
     s->begin = asm_here(&t->a);
     if (x->guess == GUESS_PLACE) {
         op_rm(&t->a, 0, 0x8b, RCX, RBP, site_entry(x));
-    } else if (is_path(t)) {
+    } else if (is_path(t) && x->guess != GUESS_CONSTANT) {
         /* The base is there before the address is; mostly both are in one page. */
         unsigned base = x->base ? use(t, x->base, RAX) : RSP;
 
@@ -181,7 +196,12 @@ static unsigned look_up(struct trans *t, struct stub *s, const struct access *x)
     wanted_tag(t, x);
     if (!is_path(t))
         place(&t->a, RDX);
-    s->miss = compare_tag(t, x);
+    if (x->guess == GUESS_CONSTANT) {
+        s->miss = compare_tag_there(t, x);
+        addend_there(t, x);
+    } else {
+        s->miss = compare_tag(t, x);
+    }
     s->hit = asm_here(&t->a);
     if (x->group != NO_GROUP && !x->compact)
         s->split = compare_pages(t, x);
@@ -237,10 +257,16 @@ static void emit_miss(struct trans *t, struct stub *s)
         return;
     place(a, RDX);
     stub_from(s, compare_tag(t, &s->access));
-    if (s->access.guess == GUESS_PLACE) {
+    switch (s->access.guess) {
+    case GUESS_PLACE:
         op_rm(a, 0, 0x89, RCX, RBP, site_entry(&s->access));
         emit_count_miss(t, s, s->hit);
-    } else {
+        break;
+    case GUESS_CONSTANT:
+        addend(t, &s->access);
+        emit_count_miss(t, s, s->hit);
+        break;
+    default:
         patch(a, jmp(a), s->hit);
     }
 }
@@ -323,18 +349,33 @@ static bool is_waited_for(const struct trans *t, const struct access *x)
     return (!x->store || x->group != NO_GROUP) && !is_stepped(t, x->base);
 }
 
+/* The place that the translation before has learnt for the access. That may have had other sites, if
+ * what was known of the path has changed: no more than a guess is lost. */
+static int32_t learnt_place(const struct trans *t)
+{
+    unsigned site = (t->head->site + t->sites_n) % HART_SITES;
+
+    return (int32_t)t->learnt->sites.entry[site];
+}
+
 static void give_site(struct trans *t, struct access *x)
 {
     const struct block *b = step_of(t)->block;
 
-    if (t->of != OF_GUESSES)
+    if (t->of < OF_GUESSES)
         x->guess = GUESS_NOTHING;
     else if (!is_noted(t, &b->scattered))
         x->guess = GUESS_PLACE;
     else if (!is_noted(t, &b->dispersed) && is_waited_for(t, x))
         x->guess = GUESS_ADDEND;
-    if (x->guess)
-        x->site = jit_site(t->jit);
+    if (!x->guess)
+        return;
+    if (x->guess == GUESS_PLACE && t->learnt) {
+        x->guess = GUESS_CONSTANT;
+        x->place = learnt_place(t);
+    }
+    x->site = jit_site(t->jit);
+    t->sites_n++;
 }
 
 /* Look x up, the access of the step. Scratch registers that the result does not name are free then,

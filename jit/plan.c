@@ -146,7 +146,7 @@ static void close_group(struct planner *p, unsigned root, unsigned end)
         const struct step *leader = &t->steps[g->leader];
 
         *to = g->access;
-        align_group(to, t->of == OF_GUESSES && !has_bit(leader, &leader->block->unaligned));
+        align_group(to, t->of >= OF_GUESSES && !has_bit(leader, &leader->block->unaligned));
         if (g->members >= GROUP_MIN - to->compact) {
             to->group = slot;
             to->is_aside = !follow_at_once(p, root);

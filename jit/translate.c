@@ -128,12 +128,12 @@ static void write_stubs(struct trans *t)
     }
 }
 
-/* jit.slice (a microsecond or so), and how often blocks are seen: 32,000 instructions
- * in a block make it a path, and half a million have that guess. Soon: where blocks are translated
- * early. */
-enum { SLICE = 4096, SEEN_SOME = 3, SEEN_MANY = 4, SEEN_MORE = 64 };
+/* jit.slice (a microsecond or so), and how often blocks are seen: 32,000 instructions in a block make
+ * it a path, half a million have that guess, and as many again have it keep the guesses. Soon: where
+ * blocks are translated early. */
+enum { SLICE = 4096, SEEN_SOME = 3, SEEN_MANY = 4, SEEN_MORE = 64, SEEN_MOST = 128 };
 enum { SLICE_SOON = 2 * PATH_MAX }; /* any path can be charged */
-enum { SEEN_SOME_SOON = 1, SEEN_MANY_SOON = 2, SEEN_MORE_SOON = 4 };
+enum { SEEN_SOME_SOON = 1, SEEN_MANY_SOON = 2, SEEN_MORE_SOON = 4, SEEN_MOST_SOON = 6 };
 enum { HOT_SHARE = 6 }; /* sixteenths of the buffer for hot code */
 enum {
     SYSTEM_SHARE = 4
@@ -336,7 +336,7 @@ static void write_path(struct trans *t)
         write_retreat(t);
     write_give_back(t);
     lea_exec(a, RAX, t->entry);
-    patch(a, jmp(a), t->of == OF_GUESSES ? thunks->spent : thunks->spent_noted);
+    patch(a, jmp(a), t->of == OF_PLACES ? thunks->spent : thunks->spent_noted);
     for (unsigned i = 0; i < 2 && straddles; i++)
         patch_here(a, moved[i]);
     if (straddles) {
@@ -374,16 +374,19 @@ static void begin(struct trans *t, struct jit *jit, struct block *b, enum made o
     t->held = NO_GROUP;
 }
 
-/* Write a translation of b, or of the path that begins with it, with what is known by now. NULL: no
- * room. The lock is held. */
-static uint8_t *write_translation(struct jit *jit, struct block *b, enum made of)
+/* Write a translation of b, or of the path that begins with it, with what is known by now; OF_PLACES:
+ * by h. NULL: no room. The lock is held. */
+static uint8_t *write_translation(struct jit *jit, struct block *b, enum made of,
+                                  const struct hart *h)
 {
     size_t code, rare;
+    unsigned site = jit->sites;
     struct trans t;
 
     if (jit->full)
         return NULL;
     begin(&t, jit, b, of);
+    t.learnt = of == OF_PLACES ? h : NULL;
     copies_forget(&t);
     t.data = jit->data;
     t.a = (struct asm_){.at = jit->write + jit->code,
@@ -420,6 +423,8 @@ static uint8_t *write_translation(struct jit *jit, struct block *b, enum made of
     jit->counters.paths += is_path(&t);
     if (of == OF_BLOCK)
         b->body = t.body;
+    if (of == OF_GUESSES)
+        b->site = site;
     jit_enlist_unlinked(jit, t.unlinked);
     return t.entry;
 }
@@ -434,9 +439,9 @@ static void see_code(const struct jit *jit)
 }
 
 /* Have b translated anew. The lock is held. */
-static void replace(struct jit *jit, struct block *b, enum made of)
+static void replace(struct jit *jit, struct block *b, enum made of, const struct hart *h)
 {
-    uint8_t *entry = write_translation(jit, b, of);
+    uint8_t *entry = write_translation(jit, b, of, h);
 
     if (!entry)
         return;
@@ -445,13 +450,14 @@ static void replace(struct jit *jit, struct block *b, enum made of)
     __atomic_store_n(&b->made, of, __ATOMIC_RELAXED);
 }
 
-/* What was known of b's translation has changed. own: of the one that a path retreats to, too. */
+/* What was known of b's translation has changed; places have to be learnt again. own: of the one that
+ * a path retreats to, too. */
 static void translate_again(struct jit *jit, struct block *b, bool own)
 {
     pthread_mutex_lock(&jit->lock);
     if (b->made && own)
-        write_translation(jit, b, OF_BLOCK);
-    replace(jit, b, b->made);
+        write_translation(jit, b, OF_BLOCK, NULL);
+    replace(jit, b, b->made == OF_PLACES ? OF_GUESSES : b->made, NULL);
     pthread_mutex_unlock(&jit->lock);
 }
 
@@ -467,25 +473,27 @@ static bool count_path(struct jit *jit, struct block *b)
         struct block *on = t.steps[i].block;
 
         if (on->made == OF_BLOCK && jit_may_count(jit->isa, on)) {
-            replace(jit, on, OF_COUNTS);
+            replace(jit, on, OF_COUNTS, NULL);
             are = false;
         }
     }
     return are;
 }
 
-/* b was seen so often: what is to be made of it? The lock is held. */
-static void promote(struct jit *jit, struct block *b, unsigned seen)
+/* b was seen so often, by h now: what is to be made of it? The lock is held. */
+static void promote(struct jit *jit, struct block *b, unsigned seen, const struct hart *h)
 {
     enum { TRIES = 4 };
 
     if (b->made == OF_BLOCK && jit_may_count(jit->isa, b))
-        replace(jit, b, OF_COUNTS);
+        replace(jit, b, OF_COUNTS, NULL);
     else if (b->made < OF_PATH && seen >= jit->seen_many &&
              (count_path(jit, b) || seen >= jit->seen_many + TRIES))
-        replace(jit, b, OF_PATH);
+        replace(jit, b, OF_PATH, NULL);
     else if (b->made == OF_PATH && seen >= jit->seen_more)
-        replace(jit, b, OF_GUESSES);
+        replace(jit, b, OF_GUESSES, NULL);
+    else if (b->made == OF_GUESSES && seen >= jit->seen_most)
+        replace(jit, b, OF_PLACES, h);
 }
 
 void jit_note_block(struct hart *h, void *off, int64_t left)
@@ -501,7 +509,7 @@ void jit_note_block(struct hart *h, void *off, int64_t left)
         return;
     pthread_mutex_lock(&jit->lock);
     if (b->body && !code_straddles(b))
-        promote(jit, b, seen);
+        promote(jit, b, seen, h);
     pthread_mutex_unlock(&jit->lock);
 }
 
@@ -522,7 +530,7 @@ void jit_note_misses(struct hart *h, const struct site_note *note, int64_t left)
                      note->stepped ? MISSES_STEPPED : MISSES_SCATTERED))
         return;
     see_code(jit);
-    __atomic_fetch_or(note->guess == GUESS_PLACE ? &b->scattered : &b->dispersed, BIT(note->op),
+    __atomic_fetch_or(note->guess == GUESS_ADDEND ? &b->dispersed : &b->scattered, BIT(note->op),
                       __ATOMIC_RELAXED);
     if (__atomic_load_n(&note->head->native, __ATOMIC_RELAXED) == note->entry)
         translate_again(jit, note->head, false);
@@ -539,7 +547,7 @@ static void note_split(struct hart *h, struct block *head, struct block *b, cons
 
     if (__atomic_add_fetch(&b->splits, 1, __ATOMIC_RELAXED) % SPLITS_MANY)
         return;
-    if (__atomic_load_n(&head->made, __ATOMIC_RELAXED) == OF_GUESSES &&
+    if (__atomic_load_n(&head->made, __ATOMIC_RELAXED) >= OF_GUESSES &&
         !(__atomic_fetch_or(&b->unaligned, leader, __ATOMIC_RELAXED) & leader)) {
         translate_again(jit, head, false);
     } else if (is_frequent(now, &b->splits_seen, SPLITS_MANY, SPLITS_APART)) {
@@ -588,7 +596,7 @@ static void translate(void *opaque, struct block *b)
         return;
     }
     pthread_mutex_lock(&jit->lock);
-    entry = write_translation(jit, b, OF_BLOCK);
+    entry = write_translation(jit, b, OF_BLOCK, NULL);
     if (entry) {
         jit_link_jumps_to(jit, b, entry);
         __atomic_store_n(&b->native, entry, __ATOMIC_RELEASE);
@@ -657,6 +665,7 @@ struct jit *jit_new(const struct isa *isa, const struct jit_options *options, co
     jit->seen_some = soon ? SEEN_SOME_SOON : SEEN_SOME;
     jit->seen_many = soon ? SEEN_MANY_SOON : SEEN_MANY;
     jit->seen_more = soon ? SEEN_MORE_SOON : SEEN_MORE;
+    jit->seen_most = soon ? SEEN_MOST_SOON : SEEN_MOST;
     a = (struct asm_){
         .at = jit->write, .end = jit->write + jit->size, .to_exec = jit->exec - jit->write};
     jit_make_thunks(jit, &a);
