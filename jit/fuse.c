@@ -142,12 +142,12 @@ void emit_fusion(struct trans *t, const struct insn *in, const struct fusion *f)
 
     switch (f->kind) {
     case FUSED_ROTATE_WORD:
-        rorx(a, 0, d, use(t, f->source, RAX), f->n);
+        rotate_guest(t, 0, d, f->source, f->n);
         if (!t->low[t->at])
             op_rr(a, W, MOVSXD, d, d);
         break;
     case FUSED_ROTATE:
-        rorx(a, W, d, use(t, f->source, RAX), f->n);
+        rotate_guest(t, W, d, f->source, f->n);
         break;
     case FUSED_ZEXT_WORD:
         op_guest(t, 0, MOV_LOAD, d, f->source);

@@ -234,7 +234,7 @@ static void rotate_imm(struct trans *t, const struct insn *in, unsigned width)
 
     if (!in->rd)
         return;
-    rorx(&t->a, width, d, use(t, in->rs1, RAX), (unsigned)in->imm);
+    rotate_guest(t, width, d, in->rs1, (unsigned)in->imm);
     if (!width)
         extend(t, d, d);
     defined(t, in->rd, d);

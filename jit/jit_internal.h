@@ -586,6 +586,16 @@ static inline void op_guest(struct trans *t, unsigned flags, unsigned opcode, un
         op_rr(&t->a, flags, opcode, dst, (unsigned)t->host_of[r]);
 }
 
+/* dst = guest register r rotated right by n; flags: W, or 0 for its lower half. */
+static inline void rotate_guest(struct trans *t, unsigned flags, unsigned dst, unsigned r,
+                                unsigned n)
+{
+    if (r == 0 || t->host_of[r] != NOT_MAPPED || is_in_rax(t, r))
+        rorx(&t->a, flags, dst, is_in_rax(t, r) ? RAX : use(t, r, dst), n);
+    else
+        rorx_rm(&t->a, flags, dst, RBP, XREG(r), n);
+}
+
 static inline bool is_mapped(const struct trans *t, unsigned r, unsigned reg)
 {
     return t->host_of[r] == (int)reg;

@@ -269,14 +269,28 @@ static inline void vex_rrr(struct asm_ *a, unsigned flags, unsigned pp, unsigned
     put8(a, 0xc0 | (reg & 7) << 3 | (rm & 7));
 }
 
-/* dst = src rotated right by n (BMI2) */
-static inline void rorx(struct asm_ *a, unsigned flags, unsigned dst, unsigned src, unsigned n)
+static inline void put_rorx(struct asm_ *a, unsigned flags, unsigned dst, unsigned src)
 {
     put8(a, 0xc4);
     put8(a, (~dst >> 3 & 1) << 7 | 1 << 6 | (~src >> 3 & 1) << 5 | 3);
     put8(a, (flags & W) << 7 | 15 << 3 | 3);
     put8(a, 0xf0);
+}
+
+/* dst = src rotated right by n (BMI2) */
+static inline void rorx(struct asm_ *a, unsigned flags, unsigned dst, unsigned src, unsigned n)
+{
+    put_rorx(a, flags, dst, src);
     put8(a, 0xc0 | (dst & 7) << 3 | (src & 7));
+    put8(a, n);
+}
+
+/* dst = [base + disp] rotated right by n */
+static inline void rorx_rm(struct asm_ *a, unsigned flags, unsigned dst, unsigned base,
+                           int32_t disp, unsigned n)
+{
+    put_rorx(a, flags, dst, base);
+    put_mem(a, dst, base, disp);
     put8(a, n);
 }
 
