@@ -38,6 +38,7 @@ struct block {
      * counted. */
     uint32_t entered, taken[BLOCK_BRANCHES_MAX];
     uint32_t site; /* the translator's: the first of its translation's that guesses */
+    bool moves;    /* atomic, the translator's: places that it had in its code were other ones later */
     /* Atomic, the translator's: by op, what runs have shown (jit/memory.c). */
     uint64_t scattered;   /* its page is hardly ever that of the time before */
     uint64_t dispersed;   /* and memory is hardly ever at the same distance from the address */

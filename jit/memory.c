@@ -11,8 +11,9 @@
  * place and not of what it holds, so that fences and world switches need not know of it.
  *
  * Code that is not executed often has no sites, whose memory it would wait for: it computes the
- * place of the address. Code that is executed most of all has no need for them: it is translated
- * again with the places that they have. Only their counts of misses remain.
+ * place of the address. Code that is executed most of all is translated again with the places that
+ * its sites have in the code; only their counts of misses remain. Should these be many, as in a
+ * program that is started again and has its data elsewhere, it has sites again, for good.
  *
  * Sites that miss often (addresses all over memory) are found out by what they count, and the block
  * is translated anew with their bits in block.scattered: these accesses compute the place. A load

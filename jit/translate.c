@@ -450,8 +450,8 @@ static void replace(struct jit *jit, struct block *b, enum made of, const struct
     __atomic_store_n(&b->made, of, __ATOMIC_RELAXED);
 }
 
-/* What was known of b's translation has changed; places have to be learnt again. own: of the one that
- * a path retreats to, too. */
+/* What was known of b's translation has changed; places are learnt again. own: of the one that a path
+ * retreats to, too. */
 static void translate_again(struct jit *jit, struct block *b, bool own)
 {
     pthread_mutex_lock(&jit->lock);
@@ -492,7 +492,8 @@ static void promote(struct jit *jit, struct block *b, unsigned seen, const struc
         replace(jit, b, OF_PATH, NULL);
     else if (b->made == OF_PATH && seen >= jit->seen_more)
         replace(jit, b, OF_GUESSES, NULL);
-    else if (b->made == OF_GUESSES && seen >= jit->seen_most)
+    else if (b->made == OF_GUESSES && seen >= jit->seen_most &&
+             !__atomic_load_n(&b->moves, __ATOMIC_RELAXED))
         replace(jit, b, OF_PLACES, h);
 }
 
@@ -522,16 +523,23 @@ static bool is_frequent(uint64_t now, uint64_t *seen, uint64_t n, uint64_t instr
 
 void jit_note_misses(struct hart *h, const struct site_note *note, int64_t left)
 {
-    enum { MISSES_MANY = 1024, MISSES_SCATTERED = 80, MISSES_STEPPED = 400 };
+    /* A constant is wrong for as long as the program runs, a guess is right the next time. */
+    enum { MISSES_MANY = 1024, MISSES_SCATTERED = 80, MISSES_STEPPED = 400, MISSES_MOVED = 8000 };
     struct jit *jit = code_translator(h->code)->opaque;
     struct block *b = note->block;
+    uint64_t rate = note->guess == GUESS_CONSTANT ? MISSES_MOVED
+                    : note->stepped               ? MISSES_STEPPED
+                                                  : MISSES_SCATTERED;
 
     if (!is_frequent(h->instret_end - (uint64_t)left, &h->sites.seen[note->site], MISSES_MANY,
-                     note->stepped ? MISSES_STEPPED : MISSES_SCATTERED))
+                     rate))
         return;
     see_code(jit);
-    __atomic_fetch_or(note->guess == GUESS_ADDEND ? &b->dispersed : &b->scattered, BIT(note->op),
-                      __ATOMIC_RELAXED);
+    if (note->guess == GUESS_CONSTANT)
+        __atomic_store_n(&note->head->moves, true, __ATOMIC_RELAXED);
+    else
+        __atomic_fetch_or(note->guess == GUESS_PLACE ? &b->scattered : &b->dispersed,
+                          BIT(note->op), __ATOMIC_RELAXED);
     if (__atomic_load_n(&note->head->native, __ATOMIC_RELAXED) == note->entry)
         translate_again(jit, note->head, false);
 }
