@@ -155,8 +155,8 @@ void code_untranslate(struct code_cache *c)
 }
 
 /* --- Snapshots, by lines of 64 bytes. Guest memory changes under us: it is copied by relaxed
- * doubleword loads. A snapshot grows under the lock by lines that are there before their bit is, and
- * is compared without. --- */
+ * doubleword loads. A snapshot grows under the lock by lines that are there before their bit is,
+ * and is compared without. --- */
 
 enum { LINE_BYTES = 64, LINE_WORDS = LINE_BYTES / 8 };
 
@@ -182,7 +182,6 @@ static inline vector difference(const vector *copy, const vector *host)
 {
     vector diff = copy[0] ^ load_vector(&host[0]);
 
-#pragma GCC unroll 8
     for (unsigned i = 1; i < LINE_VECTORS; i++)
         diff |= copy[i] ^ load_vector(&host[i]);
     return diff;

@@ -26,7 +26,7 @@ struct code_cache;
 
 struct block {
     struct code_page *page; /* NULL: private, never chained */
-    void *native;  /* atomic: the translator's code for it, see struct translator */
+    void *native;           /* atomic: the translator's code for it, see struct translator */
     void *body;    /* the translator's: code behind the charge, for this block alone; NULL: none */
     exec_fn first; /* what ops[0].fn is to an interpreter */
     uint16_t off;  /* of its first instruction in the page */
@@ -38,7 +38,7 @@ struct block {
      * counted. */
     uint32_t entered, taken[BLOCK_BRANCHES_MAX];
     uint32_t site; /* the translator's: the first of its translation's that guesses */
-    bool moves;    /* atomic, the translator's: places that it had in its code were other ones later */
+    bool moves; /* atomic, the translator's: places that it had in its code were other ones later */
     /* Atomic, the translator's: by op, what runs have shown (jit/memory.c). */
     uint64_t scattered;   /* its page is hardly ever that of the time before */
     uint64_t dispersed;   /* and memory is hardly ever at the same distance from the address */
@@ -80,7 +80,7 @@ struct code_page {
     const uint64_t *host;                /* the page in memory */
     uint64_t ppn;
     struct straddle straddle;
-    unsigned renewals; /* of this page's snapshot by code_page_renew */
+    unsigned renewals;        /* of this page's snapshot by code_page_renew */
     struct code_page *next;   /* in the cache's bucket */
     struct code_chunk *chunk; /* where its blocks are */
 };

@@ -59,14 +59,14 @@ struct thunks {
     uint8_t *spent;     /* the charge of a block failed, and was given back; rax: the block's native
                            code, ecx: its offset. Goes on there with more of the run, or leaves */
     uint8_t *spent_noted; /* the same, where more may be made of it: now and then it is noted */
-    uint8_t *cold_rax;  /* leave to offset rax of the page, where no block is decoded */
-    uint8_t *look;      /* called: rcx = the block at the address in rax, even, or leaves; vpage is
-                           its page's; other scratch registers are lost */
-    uint8_t *far;       /* called: rax = vpage += rax, rcx = the page there, or NULL */
-    uint8_t *far_away;  /* go on at offset rdx->off of the page at rax; rdx: struct far_jump, which
-                           may be linked now */
-    uint8_t *unwind;    /* a return to rax, not from the call noted last */
-    uint8_t *unwound;   /* one from none */
+    uint8_t *cold_rax;    /* leave to offset rax of the page, where no block is decoded */
+    uint8_t *look;     /* called: rcx = the block at the address in rax, even, or leaves; vpage is
+                          its page's; other scratch registers are lost */
+    uint8_t *far;      /* called: rax = vpage += rax, rcx = the page there, or NULL */
+    uint8_t *far_away; /* go on at offset rdx->off of the page at rax; rdx: struct far_jump, which
+                          may be linked now */
+    uint8_t *unwind;   /* a return to rax, not from the call noted last */
+    uint8_t *unwound;  /* one from none */
     /* Called: jit_note_misses(hart, rax, left); scratch registers are lost. */
     uint8_t *note;
 };
@@ -125,22 +125,22 @@ struct fallback_op {
 };
 _Static_assert(offsetof(struct op, fn) == 0, "stop is where the next op has its function");
 
-/* What an access's site guesses: where its TLB entry is, or what is in it. The place may be one that
- * the code has. */
+/* What an access's site guesses: where its TLB entry is, or what is in it. The place may be one
+ * that the code has. */
 enum guess { GUESS_NOTHING, GUESS_PLACE, GUESS_ADDEND, GUESS_CONSTANT };
 
 /* A memory access, or the first of a group of accesses that share one look-up (plan.c). */
 struct access {
-    uint8_t base;   /* guest register */
-    uint8_t size;   /* the alignment that is checked: the largest datum of the group */
-    bool store;     /* or, of a group, one of them is */
-    bool compact;   /* of a group: aligned so, it cannot lie in two pages */
-    bool is_aside;  /* of a group: what its members add to is put aside, not all follow at once */
-    bool by_base;   /* that is the host address of the base, which is in memory; else the addend */
-    uint8_t guess;  /* enum guess */
-    int8_t group;   /* slot of hart.aside for it; NO_GROUP */
-    unsigned site;  /* of the hart's */
-    int32_t place;  /* GUESS_CONSTANT: offset in the bank */
+    uint8_t base;  /* guest register */
+    uint8_t size;  /* the alignment that is checked: the largest datum of the group */
+    bool store;    /* or, of a group, one of them is */
+    bool compact;  /* of a group: aligned so, it cannot lie in two pages */
+    bool is_aside; /* of a group: what its members add to is put aside, not all follow at once */
+    bool by_base;  /* that is the host address of the base, which is in memory; else the addend */
+    uint8_t guess; /* enum guess */
+    int8_t group;  /* slot of hart.aside for it; NO_GROUP */
+    unsigned site; /* of the hart's */
+    int32_t place; /* GUESS_CONSTANT: offset in the bank */
     int32_t low,
         high; /* offsets from the base: where the page is looked up, and of the last datum */
 };
@@ -263,21 +263,21 @@ struct trans {
     enum made of;
     struct jit *jit;
     struct block *head;
-    uint8_t *entry; /* where it is executed */
-    uint8_t *body;  /* of a block's own translation: behind what is at its start */
-    size_t data;    /* as jit.data */
-    unsigned n;     /* steps */
+    uint8_t *entry;  /* where it is executed */
+    uint8_t *body;   /* of a block's own translation: behind what is at its start */
+    size_t data;     /* as jit.data */
+    unsigned n;      /* steps */
     unsigned charge; /* instructions of all blocks, which the path may leave in the middle */
     unsigned sites_n;
     const struct hart *learnt; /* OF_PLACES: whose sites have the places */
-    bool settled;    /* what is charged and not on the path has been given back */
-    unsigned at;    /* the step that is being written */
+    bool settled;              /* what is charged and not on the path has been given back */
+    unsigned at;               /* the step that is being written */
     unsigned stubs_n, asides_n, ways_n, far_ways_n;
-    int held;          /* the group of which group_reg is as put aside; NO_GROUP */
-    unsigned rax_has;  /* the guest register, not in a host register, that rax has, too, */
+    int held;              /* the group of which group_reg is as put aside; NO_GROUP */
+    unsigned rax_has;      /* the guest register, not in a host register, that rax has, too, */
     const uint8_t *rax_at; /* for what is written here */
-    unsigned fp_known; /* FP_ON, ...: tested earlier on the path */
-    uint32_t pending;  /* registers whose upper half may be anything now (extend.c) */
+    unsigned fp_known;     /* FP_ON, ...: tested earlier on the path */
+    uint32_t pending;      /* registers whose upper half may be anything now (extend.c) */
     struct copies copies;
     unsigned loans_n;
     bool lent;      /* host_of is the path's, not jit_host_of */
@@ -366,8 +366,8 @@ void emit_pure(struct trans *t);
 /* buffer.c: map jit->size bytes, twice: 0 or an error; whatever is mapped of it, and perf's map. */
 int jit_map_buffer(struct jit *jit);
 void jit_unmap_buffer(struct jit *jit);
-/* Code that begins at offset start of the buffer grows from one to another: where there is much, have
- * each large page that is full be one. */
+/* Code that begins at offset start of the buffer grows from one to another: where there is much,
+ * have each large page that is full be one. */
 void jit_use_large_pages(struct jit *jit, size_t start, size_t from, size_t to);
 size_t jit_bytes_used(const struct jit *jit);
 /* Begin perf's map; name the translation in it, where there is one. */

@@ -160,7 +160,8 @@ static unsigned guess_addend(struct trans *t, struct stub *s, const struct acces
     return RDX;
 }
 
-/* What the members of a group need, in group_reg, and put aside where need be; reg has the addend. */
+/* What the members of a group need, in group_reg, and put aside where need be; reg has the addend.
+ */
 static void put_group_aside(struct trans *t, const struct access *x, unsigned reg)
 {
     if (x->by_base)
@@ -350,8 +351,8 @@ static bool is_waited_for(const struct trans *t, const struct access *x)
     return (!x->store || x->group != NO_GROUP) && !is_stepped(t, x->base);
 }
 
-/* The place that the translation before has learnt for the access. That may have had other sites, if
- * what was known of the path has changed: no more than a guess is lost. */
+/* The place that the translation before has learnt for the access. That may have had other sites,
+ * if what was known of the path has changed: no more than a guess is lost. */
 static int32_t learnt_place(const struct trans *t)
 {
     unsigned site = (t->head->site + t->sites_n) % HART_SITES;

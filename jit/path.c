@@ -2,18 +2,17 @@
 /*
  * Which blocks a translation goes through. A block that was translated first has a translation of
  * its own; when that has been executed often, the block gets another one, which goes on where the
- * block mostly does: through jumps to known places, calls and the returns from what they call, around
- * loops, and behind branches or where they go, as was counted for a while.
+ * block mostly does: through jumps to known places, calls and the returns from what they call,
+ * around loops, and behind branches or where they go, as was counted for a while.
  *
- * One charge is for the whole path, as the interpreter's for each of the blocks: branches that leave
- * it give back what is behind them, and its end what is charged for parts of blocks that are not on
- * it.
- * Paths stay in the page, and go through translated blocks only: others are not known to be
- * executed often, or at all.
+ * One charge is for the whole path, as the interpreter's for each of the blocks: branches that
+ * leave it give back what is behind them, and its end what is charged for parts of blocks that are
+ * not on it. Paths stay in the page, and go through translated blocks only: others are not known to
+ * be executed often, or at all.
  */
 #include "jit/jit_internal.h"
 
-enum { ROUNDS_MAX = 4 }; /* so often a block may be on a path */
+enum { ROUNDS_MAX = 4 };          /* so often a block may be on a path */
 enum { COME_FEW = COME_ALL / 4 }; /* a path ends where no more than so many come */
 enum { NOWHERE = -1 };
 

@@ -8,14 +8,14 @@
  * first of three or more accesses, or of two if one check of the alignment shows that they cannot
  * lie in two pages, becomes the leader of a group: it looks the page up, for stores if there is one
  * among them, sees that the others' data lie in it too and are aligned, and puts the page's addend,
- * or the base's host address, aside; the others then are one host instruction or two each. What was looked up holds to the end of
- * the path, since whatever takes a translation away ends it.
+ * or the base's host address, aside; the others then are one host instruction or two each. What was
+ * looked up holds to the end of the path, since whatever takes a translation away ends it.
  *
- * Few data that lie close together are expected to be in one 16-byte unit, as objects are aligned by
- * that, in what is executed much. Where it is not so, or the group is not in one page, the interpreter
- * does the rest of the block. If that happens again the leader's bit in block.unaligned makes the
- * group expect no more than its data's own alignment, and if it is often so still the one in
- * block.apart makes all of them single ones.
+ * Few data that lie close together are expected to be in one 16-byte unit, as objects are aligned
+ * by that, in what is executed much. Where it is not so, or the group is not in one page, the
+ * interpreter does the rest of the block. If that happens again the leader's bit in block.unaligned
+ * makes the group expect no more than its data's own alignment, and if it is often so still the one
+ * in block.apart makes all of them single ones.
  */
 #include "jit/jit_internal.h"
 
@@ -142,7 +142,6 @@ static void close_group(struct planner *p, unsigned root, unsigned end)
 
     if (g->leader != NO_GROUP && p->groups < HART_ASIDE) {
         struct access *to = &t->groups[slot];
-
         const struct step *leader = &t->steps[g->leader];
 
         *to = g->access;

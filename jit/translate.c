@@ -128,9 +128,9 @@ static void write_stubs(struct trans *t)
     }
 }
 
-/* jit.slice (a microsecond or so), and how often blocks are seen: 32,000 instructions in a block make
- * it a path, half a million have that guess, and as many again have it keep the guesses. Soon: where
- * blocks are translated early. */
+/* jit.slice (a microsecond or so), and how often blocks are seen: 32,000 instructions in a block
+ * make it a path, half a million have that guess, and as many again have it keep the guesses. Soon:
+ * where blocks are translated early. */
 enum { SLICE = 4096, SEEN_SOME = 3, SEEN_MANY = 4, SEEN_MORE = 64, SEEN_MOST = 128 };
 enum { SLICE_SOON = 2 * PATH_MAX }; /* any path can be charged */
 enum { SEEN_SOME_SOON = 1, SEEN_MANY_SOON = 2, SEEN_MORE_SOON = 4, SEEN_MOST_SOON = 6 };
@@ -304,8 +304,7 @@ static fixup begin_loop(struct trans *t)
 /* More may be made of b than one translation of it is of. */
 static bool may_be_more(const struct block *b, enum made of)
 {
-    return of < OF_GUESSES ||
-           (of == OF_GUESSES && !__atomic_load_n(&b->moves, __ATOMIC_RELAXED));
+    return of < OF_GUESSES || (of == OF_GUESSES && !__atomic_load_n(&b->moves, __ATOMIC_RELAXED));
 }
 
 static void write_path(struct trans *t)
@@ -381,8 +380,8 @@ static void begin(struct trans *t, struct jit *jit, struct block *b, enum made o
     t->held = NO_GROUP;
 }
 
-/* Write a translation of b, or of the path that begins with it, with what is known by now; OF_PLACES:
- * by h. NULL: no room. The lock is held. */
+/* Write a translation of b, or of the path that begins with it, with what is known by now;
+ * OF_PLACES: by h. NULL: no room. The lock is held. */
 static uint8_t *write_translation(struct jit *jit, struct block *b, enum made of,
                                   const struct hart *h)
 {
@@ -457,8 +456,8 @@ static void replace(struct jit *jit, struct block *b, enum made of, const struct
     __atomic_store_n(&b->made, of, __ATOMIC_RELAXED);
 }
 
-/* What was known of b's translation has changed; places are learnt again. own: of the one that a path
- * retreats to, too. */
+/* What was known of b's translation has changed; places are learnt again. own: of the one that a
+ * path retreats to, too. */
 static void translate_again(struct jit *jit, struct block *b, bool own)
 {
     pthread_mutex_lock(&jit->lock);
@@ -544,8 +543,8 @@ void jit_note_misses(struct hart *h, const struct site_note *note, int64_t left)
     if (note->guess == GUESS_CONSTANT)
         __atomic_store_n(&note->head->moves, true, __ATOMIC_RELAXED);
     else
-        __atomic_fetch_or(note->guess == GUESS_PLACE ? &b->scattered : &b->dispersed,
-                          BIT(note->op), __ATOMIC_RELAXED);
+        __atomic_fetch_or(note->guess == GUESS_PLACE ? &b->scattered : &b->dispersed, BIT(note->op),
+                          __ATOMIC_RELAXED);
     if (__atomic_load_n(&note->head->native, __ATOMIC_RELAXED) == note->entry)
         translate_again(jit, note->head, false);
 }

@@ -47,8 +47,8 @@ void mem_free(struct mem *m);
 void mem_clear_ram(struct mem *m);
 
 /* True where the host is itself a virtual machine whose balloon hands free pages back to its host
- * (virtio, "Memory Balloon Device", "Free Page Reporting"). features: a pattern of the names of files that have
- * the bits of a balloon's features as digits, as Linux shows them. */
+ * (virtio, "Memory Balloon Device", "Free Page Reporting"). features: a pattern of the names of
+ * files that have the bits of a balloon's features as digits, as Linux shows them. */
 bool mem_host_reports_free(const char *features);
 #define MEM_BALLOON_FEATURES "/sys/bus/virtio/drivers/virtio_balloon/virtio*/features"
 

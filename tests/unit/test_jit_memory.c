@@ -185,8 +185,8 @@ static uint64_t translations(struct lockstep *l)
     return count(l, "translator.blocks") + count(l, "translator.paths");
 }
 
-/* Rounds of a loop until it is a path with the places that it guessed. When these are found wrong it is
- * translated to guess again. */
+/* Rounds of a loop until it is a path with the places that it guessed. When these are found wrong
+ * it is translated to guess again. */
 enum { WARM = 2000, MOVED = 1 };
 
 /* A walk over many pages misses its guess each time: it is translated again without. */
@@ -209,8 +209,8 @@ static void scattered_accesses_stop_guessing(void **state)
     end(l);
 }
 
-/* What is executed most has the places of TLB entries in its code. Data that move to another page are
- * found there nevertheless, and when that was often so the code has no such places any more. */
+/* What is executed most has the places of TLB entries in its code. Data that move to another page
+ * are found there nevertheless, and when that was often so the code has no such places any more. */
 static void a_place_in_the_code_is_given_up(void **state)
 {
     enum { ROUND = 5 };
@@ -272,8 +272,7 @@ static void scattered_accesses_guess_where_memory_is(void **state)
     static const struct {
         unsigned (*place)(unsigned page);
         unsigned translated_again;
-    } cases[] = {
-        {in_order, MOVED + 1}, {all_but_one_in_order, MOVED + 1}, {anywhere, MOVED + 2}};
+    } cases[] = {{in_order, MOVED + 1}, {all_but_one_in_order, MOVED + 1}, {anywhere, MOVED + 2}};
     enum { PAGES = 64, ROUND = 5 };
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
