@@ -32,20 +32,20 @@ struct block {
     uint16_t off;  /* of its first instruction in the page */
     uint8_t heat;  /* atomic: how often it was entered, up to translator.hot */
     uint8_t n;     /* instructions; a pseudo-op stands behind the last */
-    uint8_t made;  /* atomic, the translator's: what native is of (enum made) */
-    uint8_t seen;  /* atomic, the translator's: how often a slice ended there */
-    /* The translator's: how often it was entered, and each of its branches taken, while this was
-     * counted. */
+    /* The rest is the translator's; atomic, where it is not under its lock alone. */
+    uint8_t made;   /* what native is of (enum made) */
+    uint8_t seen;   /* how often a slice ended there */
+    uint8_t splits; /* how often accesses that share a look-up could not */
+    bool moves;     /* places that it had in its code were other ones later */
+    /* How often it was entered, and each of its branches taken, while this was counted. */
     uint32_t entered, taken[BLOCK_BRANCHES_MAX];
-    uint32_t site; /* the translator's: the first of its translation's that guesses */
-    bool moves; /* atomic, the translator's: places that it had in its code were other ones later */
-    /* Atomic, the translator's: by op, what runs have shown (jit/memory.c). */
+    uint32_t site; /* the first of its translation's that guesses */
+    /* By op, what runs have shown (jit/memory.c, jit/plan.c). */
     uint64_t scattered;   /* its page is hardly ever that of the time before */
     uint64_t dispersed;   /* and memory is hardly ever at the same distance from the address */
     uint64_t unaligned;   /* the accesses that it leads are not in one unit of 16 bytes */
     uint64_t apart;       /* they lie in two pages, or in a device */
     uint64_t splits_seen; /* instructions retired when splits was counted from 0 */
-    uint8_t splits;
     struct op ops[];
 };
 
