@@ -144,8 +144,8 @@ static void self_modified_code_shows_after_fence_i(void **state)
 
     WRITE(l, function, addi(A0, A0, 1), RET);
     WRITE(l, RAM, addi(A1, ZERO, CALLS), /* round: */
-          JALR(S0), addi(A1, A1, -1), bne(A1, ZERO, -8),
-          add(S1, S1, A2), sw(S1, S0, 0), FENCE_I, /* the immediate plus 1 */
+          JALR(S0), addi(A1, A1, -1), bne(A1, ZERO, -8), add(S1, S1, A2), sw(S1, S0, 0),
+          FENCE_I, /* the immediate plus 1 */
           addi(A3, A3, -1), bne(A3, ZERO, -32), jal(0, 0));
     set_x(l, S0, function);
     set_x(l, S1, addi(A0, A0, 1));
@@ -169,10 +169,10 @@ static void code_of_many_pages_shows_after_fence_i(void **state)
     for (unsigned i = 0; i < PAGES; i++)
         WRITE(l, functions + i * 4 * KIB, addi(A0, A0, 1), RET);
     WRITE(l, RAM, addi(A1, ZERO, PAGES), addi(T0, S0, 0), /* call them all */
-          JALR(T0), add(T0, T0, A4), addi(A1, A1, -1), bne(A1, ZERO, -12),
-          add(S1, S1, A2), addi(A1, ZERO, PAGES), addi(T0, S0, 0), /* the immediates plus 1 */
-          sw(S1, T0, 0), add(T0, T0, A4), addi(A1, A1, -1), bne(A1, ZERO, -12),
-          FENCE_I, addi(A3, A3, -1), bne(A3, ZERO, -60), jal(0, 0));
+          JALR(T0), add(T0, T0, A4), addi(A1, A1, -1), bne(A1, ZERO, -12), add(S1, S1, A2),
+          addi(A1, ZERO, PAGES), addi(T0, S0, 0), /* the immediates plus 1 */
+          sw(S1, T0, 0), add(T0, T0, A4), addi(A1, A1, -1), bne(A1, ZERO, -12), FENCE_I,
+          addi(A3, A3, -1), bne(A3, ZERO, -60), jal(0, 0));
     set_x(l, S0, functions);
     set_x(l, S1, addi(A0, A0, 1));
     set_x(l, A2, 1 << 20);
@@ -186,6 +186,28 @@ static void code_of_many_pages_shows_after_fence_i(void **state)
     end(l);
 }
 
+/* Whichever instruction of a line has changed. */
+static void each_instruction_that_changes_shows(void **state)
+{
+    enum { WORDS = 16 };
+    struct lockstep *l = machine(2, 0);
+    uint64_t sum = 0;
+
+    for (unsigned i = 0; i + 1 < WORDS; i++)
+        WRITE(l, RAM + 4 * i, addi(A0, A0, 1));
+    WRITE(l, RAM + 4 * (WORDS - 1), jal(0, -4 * (WORDS - 1)));
+    run(l, 10 * WORDS);
+    sum = 10 * (WORDS - 1);
+    assert_int_equal(x(l, A0), sum);
+    for (unsigned i = 0; i + 1 < WORDS; i++) {
+        WRITE(l, RAM + 4 * i, addi(A0, A0, 101)); /* the API fences */
+        run(l, WORDS);
+        sum += WORDS - 1 + (i + 1) * 100;
+        assert_int_equal(x(l, A0), sum);
+    }
+    end(l);
+}
+
 /* Supervisor mode has exec entries of its own when machine mode, which changes its code, fences. */
 static void fence_i_is_for_all_contexts(void **state)
 {
@@ -194,8 +216,8 @@ static void fence_i_is_for_all_contexts(void **state)
     enum { ROUNDS = 50, ECALL = 0x73, TO_S = 1 << 11 };
 
     WRITE(l, function, addi(A0, A0, 1), RET);
-    WRITE(l, handler, add(S1, S1, A2), sw(S1, S0, 0), FENCE_I,
-          csr_read(T0, MEPC), addi(T0, T0, 4), csr_swap(ZERO, MEPC, T0), MRET);
+    WRITE(l, handler, add(S1, S1, A2), sw(S1, S0, 0), FENCE_I, csr_read(T0, MEPC), addi(T0, T0, 4),
+          csr_swap(ZERO, MEPC, T0), MRET);
     WRITE(l, RAM, JALR(S0), ECALL, addi(A3, A3, -1), bne(A3, ZERO, -12), jal(0, 0));
     WRITE(l, RAM + KIB, MRET);
     open_pmp(l);
@@ -329,8 +351,14 @@ static void code_is_shared_between_address_spaces(void **state)
  * not, and the count is exact. */
 static void a_page_fault_in_the_middle_of_a_hot_block_is_precise(void **state)
 {
-    enum { DATA = 1 * MIB, TABLES = 2 * MIB, VA = 0x10000000, DATA_VA = VA + 0x1000, ROUNDS = 50,
-           LOOP = 7 };
+    enum {
+        DATA = 1 * MIB,
+        TABLES = 2 * MIB,
+        VA = 0x10000000,
+        DATA_VA = VA + 0x1000,
+        ROUNDS = 50,
+        LOOP = 7
+    };
 
     for (unsigned k = 0; k < 5; k++) {
         struct lockstep *l = machine(3, 0);
@@ -423,6 +451,7 @@ int main(void)
         cmocka_unit_test(a_reset_does_not_show_changed_code_early),
         cmocka_unit_test(self_modified_code_shows_after_fence_i),
         cmocka_unit_test(code_of_many_pages_shows_after_fence_i),
+        cmocka_unit_test(each_instruction_that_changes_shows),
         cmocka_unit_test(fence_i_is_for_all_contexts),
         cmocka_unit_test(a_block_that_changes_itself_runs_on_as_it_was),
         cmocka_unit_test(code_is_not_looked_at_before_it_runs),

@@ -50,6 +50,33 @@ static unsigned idiom(uint32_t *code)
     return 3;
 }
 
+/* A number that is extended from its lower half, and one that such a half does not hold. */
+static unsigned beyond_a_word(uint32_t *code)
+{
+    enum { LUI = 0x37 };
+    unsigned r = any_register();
+
+    code[0] = UINT32_C(0x7ffff) << 12 | r << 7 | LUI;
+    code[1] = addi(r, r, 2047);
+    code[2] = addi(r, r, 2047);
+    code[3] = addi(any_register(), r, (int)next(2) * 100);
+    return 4;
+}
+
+/* What looks at one source's lower half alone, or less of it. */
+static uint32_t of_a_half(void)
+{
+    static const uint32_t two[] = {0x0800003b, 0x2000203b, 0x2000403b,
+                                   0x2000603b}; /* ADD.UW, ... */
+    static const uint32_t one[] = {0x60401013, 0x60501013, 0x0800403b,
+                                   0x0830101b}; /* SEXT.B, ... */
+    unsigned rd = any_register(), rs1 = any_register();
+
+    if (next(2))
+        return two[next(4)] | any_register() << 20 | rs1 << 15 | rd << 7;
+    return one[next(4)] | rs1 << 15 | rd << 7;
+}
+
 static void fused_instructions_are_what_they_were(void **state)
 {
     for (unsigned p = 0; p < PROGRAMS; p++) {
@@ -59,11 +86,15 @@ static void fused_instructions_are_what_they_were(void **state)
 
         seed = p;
         while (n < BODY) {
-            unsigned kind = next(8);
+            unsigned kind = next(10);
             if (kind == 0)
                 code[n++] = ld(any_register(), S1, (int)next(8) * 8);
             else if (kind == 1)
                 code[n++] = join(any_register(), any_register(), any_register());
+            else if (kind == 2)
+                n += beyond_a_word(code + n);
+            else if (kind == 3)
+                code[n++] = of_a_half();
             else
                 n += idiom(code + n);
         }

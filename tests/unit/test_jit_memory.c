@@ -233,6 +233,24 @@ static void a_place_in_the_code_is_given_up(void **state)
     end(l); /* compares RAM */
 }
 
+/* Accesses that share a look-up, by a base that is in another page each time. */
+static void scattered_groups_are_right(void **state)
+{
+    enum { PAGES = 64, ROUND = 10 };
+    struct lockstep *l = machine(2, 0);
+
+    for (unsigned i = 0; i < PAGES; i++) {
+        put64(l, RAM + DATA + i * 4 * KIB, RAM + DATA + (i * 5 + 1) % PAGES * 4 * KIB);
+        put64(l, RAM + DATA + i * 4 * KIB + 8, i);
+    }
+    WRITE(l, RAM, ld(A1, A0, 8), add(A2, A2, A1), sd(A2, A0, 16), addi(A3, A3, 1), ld(A4, A0, 24),
+          add(A4, A4, A1), sd(A4, A0, 24), ld(A0, A0, 0), addi(A5, A5, 1), jal(0, -36));
+    set_x(l, A0, RAM + DATA);
+    for (unsigned i = 0; i < 4; i++)
+        run(l, 10000 * ROUND);
+    end(l); /* compares RAM */
+}
+
 /* The same walk through translated pages. Each has its successor. */
 static void walk_translated(struct lockstep *l, unsigned pages, unsigned (*place)(unsigned page))
 {
@@ -463,6 +481,7 @@ int main(void)
         cmocka_unit_test(a_guess_does_not_outlive_a_mapping),
         cmocka_unit_test(scattered_accesses_stop_guessing),
         cmocka_unit_test(a_place_in_the_code_is_given_up),
+        cmocka_unit_test(scattered_groups_are_right),
         cmocka_unit_test(scattered_accesses_guess_where_memory_is),
         cmocka_unit_test(scattered_stores_are_right),
         cmocka_unit_test(a_guess_of_where_memory_is_does_not_outlive_a_mapping),
