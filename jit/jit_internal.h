@@ -466,6 +466,18 @@ static inline const struct step *step_of(const struct trans *t)
     return &t->steps[t->at];
 }
 
+/* Of the step in its block. */
+static inline unsigned index_of(const struct step *step)
+{
+    return (unsigned)(step->op - step->block->ops);
+}
+
+/* The step's bit of what runs have shown of its block. */
+static inline bool is_noted(const struct step *step, const uint64_t *bits)
+{
+    return __atomic_load_n(bits, __ATOMIC_RELAXED) & BIT(index_of(step));
+}
+
 /* Offset of the step's instruction in the page. */
 static inline int32_t page_offset(const struct trans *t)
 {
@@ -590,10 +602,12 @@ static inline void op_guest(struct trans *t, unsigned flags, unsigned opcode, un
 static inline void rotate_guest(struct trans *t, unsigned flags, unsigned dst, unsigned r,
                                 unsigned n)
 {
-    if (r == 0 || t->host_of[r] != NOT_MAPPED || is_in_rax(t, r))
-        rorx(&t->a, flags, dst, is_in_rax(t, r) ? RAX : use(t, r, dst), n);
-    else
+    if (is_in_rax(t, r))
+        rorx(&t->a, flags, dst, RAX, n);
+    else if (r && t->host_of[r] == NOT_MAPPED)
         rorx_rm(&t->a, flags, dst, RBP, XREG(r), n);
+    else
+        rorx(&t->a, flags, dst, use(t, r, dst), n);
 }
 
 static inline bool is_mapped(const struct trans *t, unsigned r, unsigned reg)

@@ -58,12 +58,6 @@ static int32_t group_aside(int group)
     return HART(aside) + group * (int32_t)sizeof(uint64_t);
 }
 
-/* Of the step in its block. */
-static unsigned index_of(const struct trans *t)
-{
-    return (unsigned)(step_of(t)->op - step_of(t)->block->ops);
-}
-
 /* dst = base register + offset; scratch has the base then, if that is in memory. */
 static void base_plus(struct trans *t, unsigned dst, unsigned scratch, unsigned base,
                       int32_t offset)
@@ -95,12 +89,6 @@ static void wanted_tag(struct trans *t, const struct access *x)
 static unsigned base_again(struct trans *t, const struct access *x)
 {
     return x->base && t->host_of[x->base] == NOT_MAPPED ? RAX : use(t, x->base, RAX);
-}
-
-/* The base of a group behind the look-up. */
-static unsigned leader_base(struct trans *t, const struct access *x)
-{
-    return x->compact ? base_again(t, x) : use(t, x->base, RAX);
 }
 
 /* The host register that members of a group add to: the addend, or where the base is in memory the
@@ -160,14 +148,15 @@ static unsigned guess_addend(struct trans *t, struct stub *s, const struct acces
     return RDX;
 }
 
-/* What the members of a group need, in group_reg, and put aside where need be; reg has the addend.
- */
+/* What members of a group add to, in group_reg, and aside where need be; reg has the addend. */
 static void put_group_aside(struct trans *t, const struct access *x, unsigned reg)
 {
-    if (x->by_base)
-        op_rx(&t->a, W, 0x8d, RAX, leader_base(t, x), reg, 0, 0); /* lea */
-    else if (reg != RCX)
+    if (x->by_base) {
+        unsigned base = x->compact ? base_again(t, x) : use(t, x->base, RAX);
+        op_rx(&t->a, W, 0x8d, RAX, base, reg, 0, 0); /* lea */
+    } else if (reg != RCX) {
         mov_rr(&t->a, RCX, reg);
+    }
     if (x->is_aside)
         mov_mr(&t->a, RBP, group_aside(x->group), group_reg(x));
 }
@@ -238,7 +227,7 @@ static void emit_count_miss(struct trans *t, struct stub *s, const uint8_t *go_o
     *note = (struct site_note){.head = t->head,
                                .entry = t->entry,
                                .block = step_of(t)->block,
-                               .op = index_of(t),
+                               .op = index_of(step_of(t)),
                                .site = s->access.site,
                                .guess = s->access.guess,
                                .stepped = is_stepped(t, s->access.base)};
@@ -339,12 +328,6 @@ static void op_place(struct trans *t, unsigned flags, unsigned opcode, unsigned 
         op_rx(&t->a, flags, opcode, reg, p->base, p->index, 0, p->offset);
 }
 
-/* The step's bit of what runs have shown of its block. */
-static bool is_noted(const struct trans *t, const uint64_t *bits)
-{
-    return __atomic_load_n(bits, __ATOMIC_RELAXED) & BIT(index_of(t));
-}
-
 /* Nobody waits for a store, nor for addresses that are stepped along. */
 static bool is_waited_for(const struct trans *t, const struct access *x)
 {
@@ -366,9 +349,9 @@ static void give_site(struct trans *t, struct access *x)
 
     if (t->of < OF_GUESSES)
         x->guess = GUESS_NOTHING;
-    else if (!is_noted(t, &b->scattered))
+    else if (!is_noted(step_of(t), &b->scattered))
         x->guess = GUESS_PLACE;
-    else if (!is_noted(t, &b->dispersed) && is_waited_for(t, x))
+    else if (!is_noted(step_of(t), &b->dispersed) && is_waited_for(t, x))
         x->guess = GUESS_ADDEND;
     if (!x->guess)
         return;

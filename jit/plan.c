@@ -114,12 +114,6 @@ static void align_group(struct access *x, bool in_unit)
     x->low = align_down(x->low, x->size);
 }
 
-/* The step's bit of those that its block has. */
-static bool has_bit(const struct step *step, const uint64_t *bits)
-{
-    return __atomic_load_n(bits, __ATOMIC_RELAXED) & BIT(step->op - step->block->ops);
-}
-
 /* The group's members stand behind its leader with nothing in between, and have no slow way, as
  * those of f registers have: what they add to stays in its register. */
 static bool follow_at_once(const struct planner *p, unsigned root)
@@ -145,7 +139,7 @@ static void close_group(struct planner *p, unsigned root, unsigned end)
         const struct step *leader = &t->steps[g->leader];
 
         *to = g->access;
-        align_group(to, t->of >= OF_GUESSES && !has_bit(leader, &leader->block->unaligned));
+        align_group(to, t->of >= OF_GUESSES && !is_noted(leader, &leader->block->unaligned));
         if (g->members >= GROUP_MIN - to->compact) {
             to->group = slot;
             to->is_aside = !follow_at_once(p, root);
@@ -170,7 +164,7 @@ static bool may_lead(const struct step *step, const struct insn *in)
     bool overwrites = in->rd == in->rs1 && jit_writes_x(in); /* it could not be looked up again */
 
     return !overwrites && in->imm % (access_of[in->base] & SIZE) == 0 &&
-           !has_bit(step, &step->block->apart);
+           !is_noted(step, &step->block->apart);
 }
 
 /* The step's access: of the group that its root has, or the first of another one. */

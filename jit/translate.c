@@ -301,10 +301,10 @@ static fixup begin_loop(struct trans *t)
     return broke;
 }
 
-/* More may be made of b than one translation of it is of. */
-static bool may_be_more(const struct block *b, enum made of)
+/* The last translation that is made of b. */
+static enum made most_of(const struct block *b)
 {
-    return of < OF_GUESSES || (of == OF_GUESSES && !__atomic_load_n(&b->moves, __ATOMIC_RELAXED));
+    return __atomic_load_n(&b->moves, __ATOMIC_RELAXED) ? OF_GUESSES : OF_PLACES;
 }
 
 static void write_path(struct trans *t)
@@ -342,7 +342,7 @@ static void write_path(struct trans *t)
         write_retreat(t);
     write_give_back(t);
     lea_exec(a, RAX, t->entry);
-    patch(a, jmp(a), may_be_more(t->head, t->of) ? thunks->spent_noted : thunks->spent);
+    patch(a, jmp(a), t->of < most_of(t->head) ? thunks->spent_noted : thunks->spent);
     for (unsigned i = 0; i < 2 && straddles; i++)
         patch_here(a, moved[i]);
     if (straddles) {
@@ -498,7 +498,7 @@ static void promote(struct jit *jit, struct block *b, unsigned seen, const struc
         replace(jit, b, OF_PATH, NULL);
     else if (b->made == OF_PATH && seen >= jit->seen_more)
         replace(jit, b, OF_GUESSES, NULL);
-    else if (b->made == OF_GUESSES && seen >= jit->seen_most && may_be_more(b, b->made))
+    else if (b->made == OF_GUESSES && b->made < most_of(b) && seen >= jit->seen_most)
         replace(jit, b, OF_PLACES, h);
 }
 

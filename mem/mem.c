@@ -10,6 +10,7 @@
 #include <sys/mman.h>
 
 enum { HUGE = 2 << 20 };
+#define BALLOON_FEATURES "/sys/bus/virtio/drivers/virtio_balloon/virtio*/features"
 
 bool mem_host_reports_free(const char *features)
 {
@@ -42,7 +43,7 @@ static void ask_for_huge_pages(uint8_t *p, uint64_t size)
     enum { SLOW_NS = 1000000 }; /* 512 small ones are as slow; one at hand takes some 200,000 */
     uint64_t begin = host_ns();
 
-    if (mem_host_reports_free(MEM_BALLOON_FEATURES))
+    if (mem_host_reports_free(BALLOON_FEATURES))
         return;
     madvise(p, HUGE, MADV_HUGEPAGE); /* a wish: without, it works as well */
     *(volatile uint8_t *)p = 0;

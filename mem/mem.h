@@ -50,7 +50,6 @@ void mem_clear_ram(struct mem *m);
  * (virtio, "Memory Balloon Device", "Free Page Reporting"). features: a pattern of the names of
  * files that have the bits of a balloon's features as digits, as Linux shows them. */
 bool mem_host_reports_free(const char *features);
-#define MEM_BALLOON_FEATURES "/sys/bus/virtio/drivers/virtio_balloon/virtio*/features"
 
 /* Put a device on the bus. Result: 0, -EEXIST where the range overlaps another, -ENOSPC. */
 int mem_add_device(struct mem *m, uint64_t base, uint64_t size, const struct device_ops *ops,

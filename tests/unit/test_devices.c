@@ -604,7 +604,7 @@ static void write_features(const char *name, const char *digits)
     FILE *f = fopen(name, "w");
 
     assert_non_null(f);
-    assert_int_equal(fputs(digits, f) >= 0, 1);
+    assert_true(fputs(digits, f) >= 0);
     assert_int_equal(fclose(f), 0);
 }
 

@@ -66,10 +66,9 @@ static unsigned beyond_a_word(uint32_t *code)
 /* What looks at one source's lower half alone, or less of it. */
 static uint32_t of_a_half(void)
 {
-    static const uint32_t two[] = {0x0800003b, 0x2000203b, 0x2000403b,
-                                   0x2000603b}; /* ADD.UW, ... */
-    static const uint32_t one[] = {0x60401013, 0x60501013, 0x0800403b,
-                                   0x0830101b}; /* SEXT.B, ... */
+    /* ADD.UW, SH1ADD.UW, SH2ADD.UW, SH3ADD.UW; SEXT.B, SEXT.H, ZEXT.H, SLLI.UW by 3 */
+    static const uint32_t two[] = {0x0800003b, 0x2000203b, 0x2000403b, 0x2000603b};
+    static const uint32_t one[] = {0x60401013, 0x60501013, 0x0800403b, 0x0830101b};
     unsigned rd = any_register(), rs1 = any_register();
 
     if (next(2))
