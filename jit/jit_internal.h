@@ -255,7 +255,7 @@ enum { LOANS_MAX = 9 };
  * right. */
 enum made { OF_BLOCK, OF_COUNTS, OF_PATH, OF_GUESSES, OF_PLACES };
 
-/* A translation being made. Up to steps it begins as zeros (write_translation). */
+/* A translation being made. Up to steps it begins as zeros (jit_begin). */
 struct trans {
     struct asm_ a;     /* where it is written to now */
     struct asm_ other; /* of hot code and rare code, the other one */
@@ -387,10 +387,33 @@ void jit_link_far(struct hart *h, struct far_jump *far, int64_t left);
 /* The block at va that is decoded, as the hart's exec TLB has it. NULL: none. */
 struct block *jit_block_at(const struct hart *h, uint64_t va);
 
-/* translate.c: a site missed often; a slice of the run ended at the block at offset off of the
- * page. Called from translated code. */
-void jit_note_misses(struct hart *h, const struct site_note *note, int64_t left);
+/* translate.c: write a translation of b, or of the path that begins with it, with what is known by
+ * now; OF_PLACES: by h. NULL: no room. The lock is held. */
+uint8_t *jit_translate(struct jit *jit, struct block *b, enum made of, const struct hart *h);
+/* Begin one, to be planned. */
+void jit_begin(struct trans *t, struct jit *jit, struct block *b, enum made of);
+
+/* tiers.c: what jit.slice and jit.seen_some ... are. soon: where blocks are translated early. */
+void jit_set_tiers(struct jit *jit, bool soon);
+/* The last translation that is made of b. */
+enum made jit_most_of(const struct block *b);
+/* A slice of the run ended at the block at offset off of the page; a site missed often. Called from
+ * translated code. */
 void jit_note_block(struct hart *h, void *off, int64_t left);
+void jit_note_misses(struct hart *h, const struct site_note *note, int64_t left);
+/* The interpreter goes on with op `at` of b, because the translation of head found that accesses
+ * with one look-up are not aligned as they were expected to be, or lie apart. Have it expected no
+ * more; and where it is often so still, have them looked up one by one. */
+void jit_note_split(struct hart *h, struct block *head, struct block *b, const struct op *at);
+
+/* Translated code loads the addresses of other translations, and of their blocks, by instructions
+ * that order what follows, as all loads of this host do. What is compiled, or ThreadSanitizer
+ * looks at, knows of no such load: whoever is told of a block by translated code begins here, and
+ * has what any translation was made from behind it. */
+static inline void jit_see_code(const struct jit *jit)
+{
+    (void)__atomic_load_n(&jit->code, __ATOMIC_ACQUIRE);
+}
 
 /* A site of the harts: given away in turn. */
 static inline unsigned jit_site(struct jit *jit)
