@@ -212,6 +212,7 @@ struct stub {
     /* Of a load or store (memory.c): */
     struct access access;
     uint8_t *begin, *hit, *right; /* of the look-up; behind it; behind the guess of the addend */
+    uint8_t *whole;               /* behind the check that the group is in one page */
     fixup miss, split, wrong; /* not the entry guessed; not all of the group in one page; not the
                                  addend guessed */
 };
@@ -243,10 +244,12 @@ struct aside {
     int64_t to;        /* offset from the page's start */
 };
 
-/* A host register that has another guest register on the path than elsewhere (lend.c). */
+/* A host register that has, on the path, another guest register than elsewhere, or what members of
+ * a group add to (lend.c). */
 struct loan {
     uint8_t from, to; /* guest registers */
     bool is_written;  /* the latter, on the path */
+    int8_t group;     /* instead of a guest register; NO_GROUP */
 };
 enum { LOANS_MAX = 9 };
 
@@ -296,6 +299,7 @@ struct trans {
     bool low[PATH_MAX];      /* the upper half of the result may be anything */
 
     int8_t host_of[33]; /* the host register that has a guest register now, or NOT_MAPPED */
+    int8_t group_host[HART_ASIDE]; /* the same for what members of a group add to */
     struct loan loans[LOANS_MAX];
     struct access groups[HART_ASIDE];
     struct stub stubs[STUBS_MAX];
@@ -350,12 +354,17 @@ unsigned jit_skip_result(const struct trans *t);
 void emit_skip(struct trans *t, unsigned cc, unsigned rd);
 /* lend.c: which host registers the path lends. Fills t->loans from t->in. */
 void jit_plan_loans(struct trans *t);
-/* Lend them, where they are not; have everything where all translations have it. rax, rcx and rdx
- * stay. */
+/* Lend them, where they are not; have everything where all translations have it, but what members
+ * of groups add to, which is lost. rax, rcx and rdx stay. */
 void emit_lend(struct trans *t);
 void emit_return_loans(struct trans *t);
 /* Call a thunk that comes back, with everything where it expects it. */
 void emit_call(struct trans *t, const uint8_t *thunk);
+/* Displacement of where what a group's members add to is put aside. */
+static inline int32_t jit_group_aside(int group)
+{
+    return HART(aside) + group * (int32_t)sizeof(uint64_t);
+}
 /* What is written next is executed with host registers lent, if the path lends any, or not. */
 void jit_set_lent(struct trans *t, bool lent);
 /* The path's last step is a branch, or a jump, back to where the path begins, as it is lent. */

@@ -4,7 +4,8 @@
  * registers everywhere are as compilers use registers on average. Long computations, as those of
  * hashes and big numbers, use the others as much, and each result then waits for the memory that it
  * goes through. So a path lends host registers: those of guest registers that it hardly uses have
- * others from its beginning to where it is left, and what they had is in memory meanwhile.
+ * others from its beginning to where it is left, and what they had is in memory meanwhile. Or they
+ * have what the members of a group of accesses add to (plan.c).
  *
  * A loop goes on as it is; whoever leaves, aside, into a slow way, or at the path's end, returns
  * what is lent, as all other translations, the thunks and the interpreter know nothing of it.
@@ -18,10 +19,12 @@ void jit_set_lent(struct trans *t, bool lent)
 {
     t->lent = lent && t->loans_n;
     memcpy(t->host_of, jit_host_of, sizeof(t->host_of));
+    memset(t->group_host, NOT_MAPPED, sizeof(t->group_host));
     for (unsigned i = 0; i < t->loans_n && lent; i++) {
         const struct loan *l = &t->loans[i];
 
-        t->host_of[l->to] = t->host_of[l->from];
+        *(l->group == NO_GROUP ? &t->host_of[l->to] : &t->group_host[l->group]) =
+            t->host_of[l->from];
         t->host_of[l->from] = NOT_MAPPED;
     }
 }
@@ -35,7 +38,8 @@ void emit_lend(struct trans *t)
         unsigned reg = (unsigned)jit_host_of[l->from];
 
         mov_mr(&t->a, RBP, XREG(l->from), reg);
-        mov_rm(&t->a, reg, RBP, XREG(l->to));
+        if (l->group == NO_GROUP)
+            mov_rm(&t->a, reg, RBP, XREG(l->to));
     }
     jit_set_lent(t, true);
 }
@@ -55,14 +59,26 @@ void emit_return_loans(struct trans *t)
     jit_set_lent(t, false);
 }
 
+/* Move what members of groups add to from registers to where it is put aside (MOV_STORE), or back
+ * (MOV_LOAD). */
+enum { MOV_STORE = 0x89, MOV_LOAD = 0x8b };
+static void move_groups(struct trans *t, unsigned opcode)
+{
+    for (int group = 0; group < HART_ASIDE; group++)
+        if (t->group_host[group] != NOT_MAPPED)
+            op_rm(&t->a, W, opcode, (unsigned)t->group_host[group], RBP, jit_group_aside(group));
+}
+
 void emit_call(struct trans *t, const uint8_t *thunk)
 {
     bool lent = t->lent;
 
+    move_groups(t, MOV_STORE);
     emit_return_loans(t);
     patch(&t->a, call(&t->a), thunk);
     if (lent)
         emit_lend(t);
+    move_groups(t, MOV_LOAD);
 }
 
 bool jit_goes_again(const struct trans *t)
@@ -74,17 +90,21 @@ bool jit_goes_again(const struct trans *t)
            last->block->off + last->op->off + in->imm == t->head->off;
 }
 
-/* What the path does with x registers. */
+/* What the path does with x registers, and with what members of groups add to. */
 struct uses {
-    unsigned n[32]; /* how often one uses them, in parts as ONE */
+    unsigned n[32];              /* how often one uses them, in parts as ONE */
+    unsigned groups[HART_ASIDE]; /* and these, where they are in memory */
     uint32_t written;
     unsigned slow; /* so many steps are executed by the interpreter */
 };
 
 static void count_uses(const struct trans *t, struct uses *u)
 {
+    int held = NO_GROUP;
+
     for (unsigned i = 0; i < t->n; i++) {
         const struct insn *in = &t->in[i];
+        const struct plan *plan = &t->plan[i];
         unsigned come = t->steps[i].come;
 
         if (in->rd && jit_writes_x(in)) {
@@ -96,11 +116,16 @@ static void count_uses(const struct trans *t, struct uses *u)
         else if (t->fusions[i].kind)
             u->n[t->fusions[i].source] += come;
         else if (!t->dead[i] && in->class != CLASS_FP && in->class != CLASS_SYSTEM) {
-            if (t->plan[i].member == NO_GROUP)
+            if (plan->member == NO_GROUP)
                 u->n[in->rs1] += come;
             if (in->class != CLASS_FPMEM)
                 u->n[in->rs2] += come;
         }
+        if (plan->leads != NO_GROUP && t->groups[plan->leads].is_aside)
+            u->groups[plan->leads] += come;
+        else if (plan->member != NO_GROUP && plan->member != held)
+            u->groups[plan->member] += come;
+        held = plan->leads != NO_GROUP ? plan->leads : plan->member;
     }
 }
 
@@ -119,6 +144,17 @@ static unsigned find(const struct uses *u, uint32_t candidates, bool mapped)
     return found;
 }
 
+/* The group whose members fetch most often what they add to. */
+static int find_group(const struct uses *u)
+{
+    int found = 0;
+
+    for (int group = 1; group < HART_ASIDE; group++)
+        if (u->groups[group] > u->groups[found])
+            found = group;
+    return found;
+}
+
 void jit_plan_loans(struct trans *t)
 {
     struct uses u = {0};
@@ -129,12 +165,27 @@ void jit_plan_loans(struct trans *t)
     once *= 1 + u.slow;
     while (t->loans_n < LOANS_MAX) {
         unsigned from = find(&u, candidates, true), to = find(&u, candidates, false);
+        int group = find_group(&u);
         bool is_written = u.written >> to & 1;
-        unsigned saved = u.n[to], lost = u.n[from] + (3 + is_written) * once;
+        unsigned moves = 3 + is_written, saved = to ? u.n[to] : 0;
 
-        if (!from || !to || saved < lost + WORTH_IT)
+        if (u.groups[group] > saved) {
+            saved = u.groups[group];
+            moves = 2;
+            to = 0;
+        }
+        if (!from || saved < u.n[from] + moves * once + WORTH_IT)
             break;
-        t->loans[t->loans_n++] = (struct loan){(uint8_t)from, (uint8_t)to, is_written};
-        candidates &= ~(UINT32_C(1) << from | UINT32_C(1) << to);
+        t->loans[t->loans_n] =
+            (struct loan){.from = (uint8_t)from, .to = (uint8_t)to, .group = NO_GROUP};
+        if (to) {
+            t->loans[t->loans_n].is_written = is_written;
+            candidates &= ~(UINT32_C(1) << to);
+        } else {
+            t->loans[t->loans_n].group = (int8_t)group;
+            u.groups[group] = 0;
+        }
+        t->loans_n++;
+        candidates &= ~(UINT32_C(1) << from);
     }
 }

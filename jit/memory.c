@@ -52,12 +52,6 @@ static int32_t site_addend(const struct access *x)
     return HART(sites.addend) + (int32_t)(x->site * sizeof(uint64_t));
 }
 
-/* Where what a group's members add to is put aside. */
-static int32_t group_aside(int group)
-{
-    return HART(aside) + group * (int32_t)sizeof(uint64_t);
-}
-
 /* dst = base register + offset; scratch has the base then, if that is in memory. */
 static void base_plus(struct trans *t, unsigned dst, unsigned scratch, unsigned base,
                       int32_t offset)
@@ -91,10 +85,17 @@ static unsigned base_again(struct trans *t, const struct access *x)
     return x->base && t->host_of[x->base] == NOT_MAPPED ? RAX : use(t, x->base, RAX);
 }
 
+static bool is_group_lent(const struct trans *t, const struct access *x)
+{
+    return x->group != NO_GROUP && t->group_host[x->group] != NOT_MAPPED;
+}
+
 /* The host register that members of a group add to: the addend, or where the base is in memory the
  * base's host address. */
-static unsigned group_reg(const struct access *x)
+static unsigned group_reg(const struct trans *t, const struct access *x)
 {
+    if (is_group_lent(t, x))
+        return (unsigned)t->group_host[x->group];
     return x->by_base ? RAX : RCX;
 }
 
@@ -109,14 +110,20 @@ static fixup compare_pages(struct trans *t, const struct access *x)
 {
     base_plus(t, RAX, RAX, x->base, x->high);
     alu_rr(&t->a, W, ALU_XOR, RAX, RDX);
-    shift_ri(&t->a, W, SHIFT_SHR, RAX, PAGE_SHIFT);
-    return jcc(&t->a, CC_NE);
+    alu_ri(&t->a, W, ALU_CMP, RAX, PAGE_SIZE);
+    return jcc(&t->a, CC_AE);
 }
 
-/* rcx = the addend of the entry at place rcx */
+/* Where the addend goes, unless that is guessed: group_reg, or what that is made of. */
+static unsigned addend_reg(const struct trans *t, const struct access *x)
+{
+    return x->by_base ? RCX : group_reg(t, x);
+}
+
+/* addend_reg = the addend of the entry at place rcx */
 static void addend(struct trans *t, const struct access *x)
 {
-    op_rx(&t->a, W, 0x8b, RCX, DBANK, RCX, 0, table_of(x) + ADDEND);
+    op_rx(&t->a, W, 0x8b, addend_reg(t, x), DBANK, RCX, 0, table_of(x) + ADDEND);
 }
 
 /* The same two, where the place is in the code. */
@@ -128,18 +135,18 @@ static fixup compare_tag_there(struct trans *t, const struct access *x)
 
 static void addend_there(struct trans *t, const struct access *x)
 {
-    mov_rm(&t->a, RCX, DBANK, x->place + table_of(x) + ADDEND);
+    mov_rm(&t->a, addend_reg(t, x), DBANK, x->place + table_of(x) + ADDEND);
 }
 
 /* The addend: of the entry, or of the site where that is the same. Result: the host register that
- * has it, rcx or rdx; in the latter case rcx has the place. */
+ * has it, addend_reg or rdx; in the latter case rcx has the place. */
 static unsigned guess_addend(struct trans *t, struct stub *s, const struct access *x)
 {
     if (x->guess == GUESS_CONSTANT)
-        return RCX; /* it is there since the tag was compared */
+        return addend_reg(t, x); /* it is there since the tag was compared */
     if (x->guess != GUESS_ADDEND) {
         addend(t, x);
-        return RCX;
+        return addend_reg(t, x);
     }
     mov_rm(&t->a, RDX, RBP, site_addend(x));
     op_rx(&t->a, W, ALU_CMP << 3 | 3, RDX, DBANK, RCX, 0, table_of(x) + ADDEND);
@@ -151,14 +158,16 @@ static unsigned guess_addend(struct trans *t, struct stub *s, const struct acces
 /* What members of a group add to, in group_reg, and aside where need be; reg has the addend. */
 static void put_group_aside(struct trans *t, const struct access *x, unsigned reg)
 {
+    unsigned to = group_reg(t, x);
+
     if (x->by_base) {
         unsigned base = x->compact ? base_again(t, x) : use(t, x->base, RAX);
-        op_rx(&t->a, W, 0x8d, RAX, base, reg, 0, 0); /* lea */
-    } else if (reg != RCX) {
-        mov_rr(&t->a, RCX, reg);
+        op_rx(&t->a, W, 0x8d, to, base, reg, 0, 0); /* lea */
+    } else if (reg != to) {
+        mov_rr(&t->a, to, reg);
     }
-    if (x->is_aside)
-        mov_mr(&t->a, RBP, group_aside(x->group), group_reg(x));
+    if (x->is_aside && !is_group_lent(t, x))
+        mov_mr(&t->a, RBP, jit_group_aside(x->group), to);
 }
 
 static void emit_access_stub(struct trans *t, struct stub *s);
@@ -196,11 +205,12 @@ static unsigned look_up(struct trans *t, struct stub *s, const struct access *x)
     s->hit = asm_here(&t->a);
     if (x->group != NO_GROUP && !x->compact)
         s->split = compare_pages(t, x);
+    s->whole = asm_here(&t->a);
     reg = guess_addend(t, s, x);
     if (x->group == NO_GROUP)
         return reg;
     put_group_aside(t, x, reg);
-    return group_reg(x);
+    return group_reg(t, x);
 }
 
 /* True for a base that the block steps along. Nobody waits for such an address, and a guess saves
@@ -271,6 +281,30 @@ static void emit_wrong(struct trans *t, struct stub *s)
     emit_count_miss(t, s, s->right);
 }
 
+/* A group lies in two pages, the first of which has its place in rcx, or its addend where that
+ * goes: it is as good as in one where the host has the two side by side. */
+static void emit_split(struct trans *t, struct stub *s)
+{
+    struct asm_ *a = &t->a;
+    const struct access *x = &s->access;
+
+    patch_here(a, s->split);
+    base_plus(t, RAX, RAX, x->base, x->high);
+    if (x->guess == GUESS_CONSTANT)
+        mov_rr(a, RDX, addend_reg(t, x));
+    else
+        op_rx(a, W, 0x8b, RDX, DBANK, RCX, 0, table_of(x) + ADDEND);
+    place(a, RAX);
+    alu_ri(a, W, ALU_AND, RAX, -PAGE_SIZE);
+    op_rx(a, W, ALU_CMP << 3 | 3, RAX, DBANK, RCX, 0, table_of(x) + TAG);
+    stub_from(s, jcc(a, CC_NE));
+    op_rx(a, W, ALU_CMP << 3 | 3, RDX, DBANK, RCX, 0, table_of(x) + ADDEND);
+    stub_from(s, jcc(a, CC_NE));
+    if (x->guess == GUESS_CONSTANT)
+        mov_rr(a, addend_reg(t, x), RDX);
+    patch(a, jmp(a), s->whole);
+}
+
 /* The leader was executed by the interpreter, which has its page in the TLB now, as a rule: the
  * others have their look-up here. */
 static void emit_group_again(struct trans *t, struct stub *s)
@@ -285,7 +319,7 @@ static void emit_group_again(struct trans *t, struct stub *s)
     if (!x->compact)
         split = compare_pages(t, x);
     addend(t, x);
-    put_group_aside(t, x, RCX);
+    put_group_aside(t, x, addend_reg(t, x));
     emit_resume(t, s);
     patch_here(a, none);
     if (split)
@@ -301,10 +335,10 @@ static void emit_access_stub(struct trans *t, struct stub *s)
     if (s->wrong)
         emit_wrong(t, s);
     emit_miss(t, s);
+    if (s->split)
+        emit_split(t, s);
     for (unsigned k = 0; k < s->from_n; k++)
         patch_here(a, s->from[k]);
-    if (s->split)
-        patch_here(a, s->split);
     emit_fallback(t);
     if (group)
         emit_group_again(t, s);
@@ -377,9 +411,11 @@ static struct place look_up_single(struct trans *t, struct stub *s, struct acces
 /* The place of the datum of a group's leader or member, where group_reg has what it adds to. */
 static struct place group_place(struct trans *t, const struct insn *in, const struct access *x)
 {
+    unsigned reg = group_reg(t, x);
+
     if (x->by_base)
-        return (struct place){RAX, NO_INDEX, t->plan[t->at].offset};
-    return (struct place){use(t, in->rs1, RAX), RCX, in->imm};
+        return (struct place){reg, NO_INDEX, t->plan[t->at].offset};
+    return (struct place){use(t, in->rs1, RAX), reg, in->imm};
 }
 
 /* The place of the step's datum, alone or in a group. rdx is free then. */
@@ -391,8 +427,8 @@ static struct place access_place(struct trans *t, struct stub *s, const struct i
     if (plan->member != NO_GROUP) {
         const struct access *group = &t->groups[plan->member];
 
-        if (t->held != plan->member)
-            mov_rm(&t->a, group_reg(group), RBP, group_aside(plan->member));
+        if (t->held != plan->member && !is_group_lent(t, group))
+            mov_rm(&t->a, group_reg(t, group), RBP, jit_group_aside(plan->member));
         /* A slow way that the datum's own tests lead to (FS) comes back with it lost. */
         t->held = s->from_n ? NO_GROUP : plan->member;
         return group_place(t, in, group);
