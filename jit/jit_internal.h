@@ -173,7 +173,7 @@ struct site_note {
     const uint8_t *entry; /* which begins here */
     struct block *block;  /* where the op is */
     unsigned op, site;
-    bool stepped; /* the base */
+    bool is_waited_for;
     uint8_t guess;
 };
 

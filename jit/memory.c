@@ -213,14 +213,42 @@ static unsigned look_up(struct trans *t, struct stub *s, const struct access *x)
     return group_reg(t, x);
 }
 
-/* True for a base that the block steps along. Nobody waits for such an address, and a guess saves
- * less. */
+/* True for a base that the block steps along. */
 static bool is_stepped(const struct trans *t, unsigned base)
 {
     for (unsigned i = 0; i < t->n; i++)
         if (t->in[i].base == INSN_addi && t->in[i].rd == base && t->in[i].rs1 == base)
             return true;
     return false;
+}
+
+/* True where an address on the path, or in its next round, is computed from what the step loads. */
+static bool gives_address(const struct trans *t)
+{
+    uint32_t from = UINT32_C(1) << t->in[t->at].rd & ~UINT32_C(1);
+    unsigned steps = jit_goes_again(t) ? t->n : t->n - t->at;
+
+    for (unsigned i = 1; i < steps && from; i++) {
+        const struct insn *in = &t->in[(t->at + i) % t->n];
+        struct access access;
+        bool is_access = jit_access_of(in, &access);
+
+        if (is_access && from >> access.base & 1)
+            return true;
+        if (jit_writes_x(in)) {
+            bool is_from = !is_access && (from >> in->rs1 & 1 || from >> in->rs2 & 1);
+            from &= ~(UINT32_C(1) << in->rd);
+            from |= (uint32_t)is_from << in->rd & ~UINT32_C(1);
+        }
+    }
+    return false;
+}
+
+/* True where execution waits for the access: others need what it loads to begin. Nobody waits for a
+ * store, nor for addresses that are stepped along. */
+static bool is_waited_for(const struct trans *t, const struct access *x)
+{
+    return !is_stepped(t, x->base) && (x->group != NO_GROUP || (!x->store && gives_address(t)));
 }
 
 /* A site has learnt; sometimes it reports how it goes. */
@@ -240,7 +268,7 @@ static void emit_count_miss(struct trans *t, struct stub *s, const uint8_t *go_o
                                .op = index_of(step_of(t)),
                                .site = s->access.site,
                                .guess = s->access.guess,
-                               .stepped = is_stepped(t, s->access.base)};
+                               .is_waited_for = is_waited_for(t, &s->access)};
     lea_data(t, RAX, note);
     emit_call(t, t->jit->thunks.note);
     emit_copies(t, &s->before);
@@ -362,12 +390,6 @@ static void op_place(struct trans *t, unsigned flags, unsigned opcode, unsigned 
         op_rx(&t->a, flags, opcode, reg, p->base, p->index, 0, p->offset);
 }
 
-/* Nobody waits for a store, nor for addresses that are stepped along. */
-static bool is_waited_for(const struct trans *t, const struct access *x)
-{
-    return (!x->store || x->group != NO_GROUP) && !is_stepped(t, x->base);
-}
-
 /* The place that the translation before has learnt for the access. That may have had other sites,
  * if what was known of the path has changed: no more than a guess is lost. */
 static int32_t learnt_place(const struct trans *t)
@@ -375,6 +397,13 @@ static int32_t learnt_place(const struct trans *t)
     unsigned site = (t->head->site + t->sites_n) % HART_SITES;
 
     return (int32_t)t->learnt->sites.entry[site];
+}
+
+/* True where it may be of use that a datum is loaded before its entry is there, which may be long
+ * where the table of entries is not in the host's nearest cache. */
+static bool may_be_early(const struct trans *t, const struct access *x)
+{
+    return (!x->store || x->group != NO_GROUP) && !is_stepped(t, x->base);
 }
 
 static void give_site(struct trans *t, struct access *x)
@@ -385,7 +414,7 @@ static void give_site(struct trans *t, struct access *x)
         x->guess = GUESS_NOTHING;
     else if (!is_noted(step_of(t), &b->scattered))
         x->guess = GUESS_PLACE;
-    else if (!is_noted(step_of(t), &b->dispersed) && is_waited_for(t, x))
+    else if (!is_noted(step_of(t), &b->dispersed) && may_be_early(t, x))
         x->guess = GUESS_ADDEND;
     if (!x->guess)
         return;

@@ -107,12 +107,18 @@ static bool is_frequent(uint64_t now, uint64_t *seen, uint64_t n, uint64_t instr
 
 void jit_note_misses(struct hart *h, const struct site_note *note, int64_t left)
 {
-    /* A constant is wrong for as long as the program runs, a guess is right the next time. */
-    enum { MISSES_MANY = 1024, MISSES_SCATTERED = 80, MISSES_STEPPED = 400, MISSES_MOVED = 8000 };
+    /* A constant is wrong for as long as the program runs, a guess is right the next time. A wrong
+     * one has the host throw away what it began, so it is worth its while where execution waits. */
+    enum {
+        MISSES_MANY = 1024,
+        MISSES_SCATTERED = 80,
+        MISSES_NOT_WAITED = 400,
+        MISSES_MOVED = 8000
+    };
     struct jit *jit = code_translator(h->code)->opaque;
     struct block *b = note->block;
     uint64_t rate = note->guess == GUESS_CONSTANT ? MISSES_MOVED
-                    : note->stepped               ? MISSES_STEPPED
+                    : !note->is_waited_for        ? MISSES_NOT_WAITED
                                                   : MISSES_SCATTERED;
 
     if (!is_frequent(h->instret_end - (uint64_t)left, &h->sites.seen[note->site], MISSES_MANY,

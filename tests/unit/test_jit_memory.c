@@ -388,6 +388,32 @@ static void scattered_stores_are_right(void **state)
     end(l); /* compares RAM */
 }
 
+/* Where others wait for what is loaded, a wrong guess now and then costs less than none; where
+ * nobody does, it costs more. */
+static void a_guess_is_worth_more_where_others_wait(void **state)
+{
+    enum { ROUND = 10, ROUNDS = 20, PAGES = 4 };
+
+    for (unsigned waits = 0; waits < 2; waits++) {
+        struct lockstep *l = machine(2, 0);
+        uint64_t before;
+
+        WRITE(l, RAM, add(A0, S0, ZERO), ld(A1, A0, 0), add(A2, waits ? A1 : ZERO, S1),
+              ld(A3, A2, 0), addi(A4, A4, 1), addi(A4, A4, 1), addi(A4, A4, 1), addi(A4, A4, 1),
+              addi(A4, A4, 1), jal(0, -36));
+        set_x(l, S0, RAM + DATA);
+        set_x(l, S1, RAM + DATA + 4 * PAGES * 4 * KIB);
+        run(l, WARM * ROUND);
+        before = translations(l);
+        for (unsigned i = 0; i < 4000; i++) {
+            set_x(l, S0, RAM + DATA + i % PAGES * 4 * KIB);
+            run(l, ROUNDS * ROUND);
+        }
+        assert_int_equal(translations(l), before + MOVED + !waits);
+        end(l);
+    }
+}
+
 /* A page moves, with its data; what was guessed for it was right the time before. */
 static void a_guess_of_where_memory_is_does_not_outlive_a_mapping(void **state)
 {
@@ -581,6 +607,7 @@ int main(void)
         cmocka_unit_test(a_place_in_the_code_is_given_up),
         cmocka_unit_test(scattered_groups_are_right),
         cmocka_unit_test(scattered_accesses_guess_where_memory_is),
+        cmocka_unit_test(a_guess_is_worth_more_where_others_wait),
         cmocka_unit_test(scattered_stores_are_right),
         cmocka_unit_test(a_guess_of_where_memory_is_does_not_outlive_a_mapping),
         cmocka_unit_test(counting_misses_keeps_what_is_lent),
