@@ -98,22 +98,26 @@ static bool answer_taken(const struct htif *h)
     return !h->fromhost || !__atomic_load_n(h->fromhost, __ATOMIC_ACQUIRE);
 }
 
-void htif_poll(struct htif *h)
+bool htif_poll(struct htif *h)
 {
+    bool found = false;
     int c;
 
     if (!__atomic_load_n(h->tohost, __ATOMIC_RELAXED) && !h->reading)
-        return;
+        return false;
     pthread_mutex_lock(&h->lock);
     /* An exit needs no answer, so it does not wait for the last one to be taken. */
     if (answer_taken(h) || is_exit(__atomic_load_n(h->tohost, __ATOMIC_RELAXED))) {
         uint64_t value = __atomic_exchange_n(h->tohost, 0, __ATOMIC_ACQUIRE);
         if (value)
             command(h, value);
+        found = value;
     }
     if (h->reading && answer_taken(h) && (c = chardev_take(h->chardev)) >= 0) {
         h->reading = false;
         answer(h, DEVICE_CONSOLE, CONSOLE_GET, GOT_CHARACTER | (c & 0xff));
+        found = true;
     }
     pthread_mutex_unlock(&h->lock);
+    return found;
 }

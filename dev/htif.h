@@ -32,7 +32,7 @@ int htif_init(struct htif *h, struct mem *mem, uint64_t tohost, uint64_t fromhos
 void htif_free(struct htif *h);
 void htif_reset(struct htif *h);
 
-/* Serve what there is to serve. From any hart's thread. */
-void htif_poll(struct htif *h);
+/* Serve what there is to serve. Result: there was something. From any hart's thread. */
+bool htif_poll(struct htif *h);
 
 #endif

@@ -28,15 +28,15 @@
 #include <unistd.h>
 
 enum {
-    QUANTUM = 16384,         /* instructions that a hart runs before its thread looks around */
-    QUANTUM_HTIF = 1024,     /* the same where HTIF is polled in between */
-    QUANTUM_AWAKE = 2048,    /* the same behind WFI, as long as no interrupt is taken, */
-    QUANTUM_POLL = 256,      /* and of a hart that polls by WFI */
-    POLLS_FEW = 8,           /* more are polls */
-    NAP_TICKS = 1000,        /* between them */
-    QUANTUM_TURN = 1000,     /* of a turn */
-    IDLE_NS = 10000000,      /* deterministic: how long to wait where every hart does, for good */
-    ROUNDS_A_LOOK = 64,      /* deterministic: rounds between looks at the host's clock */
+    QUANTUM = 65536,      /* instructions that a hart runs before its thread looks around */
+    QUANTUM_HTIF = 1024,  /* the same where it found something in HTIF; then twice as many */
+    QUANTUM_AWAKE = 2048, /* the same behind WFI, as long as no interrupt is taken, */
+    QUANTUM_POLL = 256,   /* and of a hart that polls by WFI */
+    POLLS_FEW = 8,        /* more are polls */
+    NAP_TICKS = 1000,     /* between them */
+    QUANTUM_TURN = 1000,  /* of a turn */
+    IDLE_NS = 10000000,   /* deterministic: how long to wait where every hart does, for good */
+    ROUNDS_A_LOOK = 64,   /* deterministic: rounds between looks at the host's clock */
 };
 #define CODE_LIMIT ((size_t)512 << 20) /* bytes of decoded code before all is dropped */
 #define NEVER UINT64_MAX
@@ -141,6 +141,7 @@ struct hart_thread {
     struct machine *m;
     struct hart *h;
     pthread_t thread;
+    uint64_t quantum; /* the next one of a hart that does not wait */
 };
 
 static bool code_is_full(const struct machine *m)
@@ -160,13 +161,15 @@ static void make_room_for_code(struct machine *m)
     code_collect(m->code);
 }
 
-static void look_around(struct machine *m)
+/* Result: something was found in HTIF. */
+static bool look_around(struct machine *m)
 {
-    if (m->boot.htif)
-        htif_poll(&m->htif);
+    bool found = m->boot.htif && htif_poll(&m->htif);
+
     consoles_flush(m);
     if (code_is_full(m))
         machine_halt(m, STOP_COLLECT);
+    return found;
 }
 
 /* A hart that halted for the debugger halts all. */
@@ -248,11 +251,11 @@ static void after_run(struct machine *m, struct hart *h, enum hart_stop stop)
 
 /* How many instructions to run before the next look around. Behind a WFI that may be a poll they
  * are few, so as to see whether the program left its loop; but enough to take the interrupt. */
-static uint64_t quantum_of(const struct machine *m, const struct hart *h)
+static uint64_t quantum_of(const struct hart_thread *t)
 {
-    if (likely(!h->polls))
-        return m->boot.htif ? QUANTUM_HTIF : QUANTUM;
-    return h->polls > POLLS_FEW ? QUANTUM_POLL : QUANTUM_AWAKE;
+    if (likely(!t->h->polls))
+        return t->quantum;
+    return t->h->polls > POLLS_FEW ? QUANTUM_POLL : QUANTUM_AWAKE;
 }
 
 static void *hart_main(void *arg)
@@ -264,9 +267,10 @@ static void *hart_main(void *arg)
     t->h->slack = m->limited ? 0 : BLOCK_MAX - 1;
     t->h->may_stall = true;
     t->h->may_poll = m->harts_n > 1;
+    t->quantum = QUANTUM;
     set_idle(t->h, false);
     while (!stopping(m)) {
-        uint64_t n = take(m, quantum_of(m, t->h));
+        uint64_t n = take(m, quantum_of(t));
         enum hart_stop stop;
 
         if (!n) {
@@ -278,7 +282,8 @@ static void *hart_main(void *arg)
         stop = hart_run(t->h, n);
         give_back(m, n, (uint64_t)t->h->left);
         look_at_halt(m, t->h);
-        look_around(m);
+        /* Programs wait for HTIF in loops. */
+        t->quantum = look_around(m) ? QUANTUM_HTIF : min_u64(2 * t->quantum, QUANTUM);
         yield_from_firmware(m, t->h, &was_firmware);
         after_run(m, t->h, stop);
     }

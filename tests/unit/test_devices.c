@@ -524,18 +524,20 @@ static void htif_serves_what_it_knows(void **state)
     assert_int_equal(htif_init(&htif, &mem, 0x70000000, 0, &b->chardev, ending_off, &e), -14);
     assert_int_equal(htif_init(&htif, &mem, 0x80000000, 0x80000008, &b->chardev, ending_off, &e),
                      0);
+    assert_false(htif_poll(&htif));
     words[0] = UINT64_C(0x0101) << 48 | 'c';
-    htif_poll(&htif);
+    assert_true(htif_poll(&htif));
     assert_int_equal(words[0], 0);
     words[0] = UINT64_C(0x0100) << 48; /* getchar: answered when there is one */
-    htif_poll(&htif);
+    assert_true(htif_poll(&htif));
     assert_int_equal(words[1], 0);
+    assert_false(htif_poll(&htif));
     b->chardev.ready = NULL;
     chardev_input(&b->chardev, "k", 1);
-    htif_poll(&htif);
+    assert_true(htif_poll(&htif));
     assert_int_equal(words[1], UINT64_C(0x0100) << 48 | 0x100 | 'k');
     words[0] = UINT64_C(0x0101) << 48 | 'd'; /* not before the answer was taken */
-    htif_poll(&htif);
+    assert_false(htif_poll(&htif));
     assert_int_not_equal(words[0], 0);
     words[1] = 0;
     htif_poll(&htif);
