@@ -28,15 +28,16 @@
 #include <unistd.h>
 
 enum {
-    QUANTUM = 65536,      /* instructions that a hart runs before its thread looks around */
-    QUANTUM_HTIF = 1024,  /* the same where it found something in HTIF; then twice as many */
-    QUANTUM_AWAKE = 2048, /* the same behind WFI, as long as no interrupt is taken, */
-    QUANTUM_POLL = 256,   /* and of a hart that polls by WFI */
-    POLLS_FEW = 8,        /* more are polls */
-    NAP_TICKS = 1000,     /* between them */
-    QUANTUM_TURN = 1000,  /* of a turn */
-    IDLE_NS = 10000000,   /* deterministic: how long to wait where every hart does, for good */
-    ROUNDS_A_LOOK = 64,   /* deterministic: rounds between looks at the host's clock */
+    QUANTUM = 65536,        /* instructions that a hart runs before its thread looks around */
+    QUANTUM_HTIF = 1024,    /* the same where it found something in HTIF; then twice as many */
+    QUANTUM_WATCHED = 4096, /* the same where a counter's overflow is an interrupt */
+    QUANTUM_AWAKE = 2048,   /* the same behind WFI, as long as no interrupt is taken, */
+    QUANTUM_POLL = 256,     /* and of a hart that polls by WFI */
+    POLLS_FEW = 8,          /* more are polls */
+    NAP_TICKS = 1000,       /* between them */
+    QUANTUM_TURN = 1000,    /* of a turn */
+    IDLE_NS = 10000000,     /* deterministic: how long to wait where every hart does, for good */
+    ROUNDS_A_LOOK = 64,     /* deterministic: rounds between looks at the host's clock */
 };
 #define CODE_LIMIT ((size_t)512 << 20) /* bytes of decoded code before all is dropped */
 #define NEVER UINT64_MAX
@@ -253,9 +254,9 @@ static void after_run(struct machine *m, struct hart *h, enum hart_stop stop)
  * are few, so as to see whether the program left its loop; but enough to take the interrupt. */
 static uint64_t quantum_of(const struct hart_thread *t)
 {
-    if (likely(!t->h->polls))
-        return t->quantum;
-    return t->h->polls > POLLS_FEW ? QUANTUM_POLL : QUANTUM_AWAKE;
+    if (unlikely(t->h->polls))
+        return t->h->polls > POLLS_FEW ? QUANTUM_POLL : QUANTUM_AWAKE;
+    return t->h->hpm_watched ? min_u64(t->quantum, QUANTUM_WATCHED) : t->quantum;
 }
 
 static void *hart_main(void *arg)

@@ -144,6 +144,24 @@ TEST(overflow_sets_of_and_lcofi)
     csr_write(MIP, 0);
 }
 
+/* A sample is of where the program is: it comes soon (docs/cpu.md). */
+TEST(a_sample_comes_soon)
+{
+    const u32 loop[] = {0xfff50513, 0xfe051ee3}; /* addi a0, a0, -1; bnez */
+
+    count(0);
+    csr_write(MIP, 0);
+    csr_write(MIDELEG, BIT(IRQ_LCOF));
+    csr_write(MIE, BIT(IRQ_LCOF));
+    csr_write(MHPMCOUNTER3, -1000000UL);
+    csr_write(MHPMEVENT3, INSTRUCTIONS);
+    CHECK_EQ(run_words(U, loop, 2, 2000000, 0), ECALL_S);
+    CHECK_EQ(s_trap.cause, INTERRUPT | IRQ_LCOF);
+    CHECK(csr_read(MHPMCOUNTER3) < 4096 + 1000);
+    csr_write(MHPMEVENT3, 0);
+    csr_write(MIP, 0);
+}
+
 /* "Bit X of scountovf is readable when mcounteren bit X is set, and otherwise reads as zero"; in
  * VS hcounteren's bit is needed as well. */
 TEST(scountovf_shows_what_counteren_opens)
