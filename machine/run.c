@@ -28,16 +28,17 @@
 #include <unistd.h>
 
 enum {
-    QUANTUM = 65536,        /* instructions that a hart runs before its thread looks around */
-    QUANTUM_HTIF = 1024,    /* the same where it found something in HTIF; then twice as many */
-    QUANTUM_WATCHED = 4096, /* the same where a counter's overflow is an interrupt */
-    QUANTUM_AWAKE = 2048,   /* the same behind WFI, as long as no interrupt is taken, */
-    QUANTUM_POLL = 256,     /* and of a hart that polls by WFI */
-    POLLS_FEW = 8,          /* more are polls */
-    NAP_TICKS = 1000,       /* between them */
-    QUANTUM_TURN = 1000,    /* of a turn */
-    IDLE_NS = 10000000,     /* deterministic: how long to wait where every hart does, for good */
-    ROUNDS_A_LOOK = 64,     /* deterministic: rounds between looks at the host's clock */
+    QUANTUM = 65536,          /* instructions that a hart runs before its thread looks around */
+    QUANTUM_HTIF = 1024,      /* the same where it found something in HTIF; then twice as many */
+    QUANTUM_FIRMWARE = 16384, /* the same in M-mode, so as to yield soon */
+    QUANTUM_WATCHED = 4096,   /* the same where a counter's overflow is an interrupt */
+    QUANTUM_AWAKE = 2048,     /* the same behind WFI, as long as no interrupt is taken, */
+    QUANTUM_POLL = 256,       /* and of a hart that polls by WFI */
+    POLLS_FEW = 8,            /* more are polls */
+    NAP_TICKS = 1000,         /* between them */
+    QUANTUM_TURN = 1000,      /* of a turn */
+    IDLE_NS = 10000000,       /* deterministic: how long to wait where every hart does, for good */
+    ROUNDS_A_LOOK = 64,       /* deterministic: rounds between looks at the host's clock */
 };
 #define CODE_LIMIT ((size_t)512 << 20) /* bytes of decoded code before all is dropped */
 #define NEVER UINT64_MAX
@@ -142,7 +143,8 @@ struct hart_thread {
     struct machine *m;
     struct hart *h;
     pthread_t thread;
-    uint64_t quantum; /* the next one of a hart that does not wait */
+    uint64_t quantum;  /* the next one, as far as HTIF goes */
+    bool was_firmware; /* in M-mode behind the last quantum */
 };
 
 static bool code_is_full(const struct machine *m)
@@ -183,13 +185,18 @@ static void look_at_halt(struct machine *m, const struct hart *h)
 /* Firmware that does nothing but run in M-mode waits for another hart, as a rule, such as OpenSBI
  * for one that is to execute a remote fence, and it does so without PAUSE. Where the host has fewer
  * cores to give than there are harts, let that one have this core. */
-static void yield_from_firmware(const struct machine *m, const struct hart *h, bool *was_firmware)
+static bool may_be_waiting_firmware(const struct machine *m, const struct hart *h)
 {
-    bool is_firmware = h->priv == PRV_M;
+    return h->priv == PRV_M && m->harts_n > 1;
+}
 
-    if (is_firmware && *was_firmware && m->harts_n > 1)
+static void yield_from_firmware(struct hart_thread *t)
+{
+    bool is_firmware = may_be_waiting_firmware(t->m, t->h);
+
+    if (is_firmware && t->was_firmware)
         sched_yield();
-    *was_firmware = is_firmware;
+    t->was_firmware = is_firmware;
 }
 
 static bool is_idle(const struct hart *h)
@@ -256,14 +263,17 @@ static uint64_t quantum_of(const struct hart_thread *t)
 {
     if (unlikely(t->h->polls))
         return t->h->polls > POLLS_FEW ? QUANTUM_POLL : QUANTUM_AWAKE;
-    return t->h->hpm_watched ? min_u64(t->quantum, QUANTUM_WATCHED) : t->quantum;
+    if (unlikely(t->h->hpm_watched))
+        return min_u64(t->quantum, QUANTUM_WATCHED);
+    if (may_be_waiting_firmware(t->m, t->h))
+        return min_u64(t->quantum, QUANTUM_FIRMWARE);
+    return t->quantum;
 }
 
 static void *hart_main(void *arg)
 {
     struct hart_thread *t = arg;
     struct machine *m = t->m;
-    bool was_firmware = false;
 
     t->h->slack = m->limited ? 0 : BLOCK_MAX - 1;
     t->h->may_stall = true;
@@ -285,7 +295,7 @@ static void *hart_main(void *arg)
         look_at_halt(m, t->h);
         /* Programs wait for HTIF in loops. */
         t->quantum = look_around(m) ? QUANTUM_HTIF : min_u64(2 * t->quantum, QUANTUM);
-        yield_from_firmware(m, t->h, &was_firmware);
+        yield_from_firmware(t);
         after_run(m, t->h, stop);
     }
     set_idle(t->h, true);
