@@ -213,7 +213,6 @@ struct hart {
     int64_t left_aside;     /* translator: part of left, behind the slice that it is in */
     int64_t later;          /* translator: charged for blocks behind that of a slow way */
     struct block *split;    /* translator: accesses of this block's translation lie apart; NULL */
-    uint8_t slices;         /* translator: a count of slices that carries when one is noted */
     void *frame;            /* translator: stack pointer where no call is noted on the stack */
     uint64_t aside[HART_ASIDE];
     uint64_t f[32];         /* single precision is NaN-boxed */

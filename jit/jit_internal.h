@@ -90,8 +90,6 @@ struct unlinked {
 };
 enum { UNLINKED_BITS = 16, UNLINKED_BUCKETS = 1 << UNLINKED_BITS, NO_CC = -1, CALL = -2 };
 
-enum { SLICES_NOTED = 2 }; /* of so many slices one notes the block at its end; 2, 4, ... 128 */
-
 struct jit {
     struct translator seam;
     const struct isa *isa;

@@ -17,7 +17,7 @@ enum { CALL_RETURN = 8, CALL_BYTES = 16 };
  * looks it up; and what aligns six pushes and enter's return address to 16. */
 enum { FRAME = CALL_BYTES + 8 };
 /* So much of the stack may calls take before they are forgotten. It is looked at after each slice,
- * in which there may be one an instruction. */
+ * in which there may be one an instruction: a quarter of a MiB more. */
 enum { CALLS_BYTES = 16 * 1024 };
 
 static void load_mapped(struct asm_ *a)
@@ -206,18 +206,15 @@ static void make_unwind(struct asm_ *a, struct thunks *th)
 static void make_spent(struct asm_ *a, struct jit *jit, const uint8_t *note)
 {
     struct thunks *th = &jit->thunks;
-    fixup not_now, whole, deep;
+    fixup whole, deep;
 
     th->spent_noted = asm_here(a);
-    alu_mi8(a, ALU_ADD, RBP, HART(slices), 256 / SLICES_NOTED);
-    not_now = jcc(a, CC_AE);
     push(a, RAX);
     push(a, RCX);
     mov_rr(a, RAX, RCX);
     patch(a, call(a), note);
     pop(a, RCX);
     pop(a, RAX);
-    patch_here(a, not_now);
     th->spent = asm_here(a);
     alu_mi(a, 0, ALU_CMP, RBP, HART(wait_event), 0);
     patch(a, jcc(a, CC_NE), th->exit_offset[NATIVE_EXIT_EVENT]);

@@ -2,12 +2,12 @@
 /* Which translation of a block is made, and when: what slices, misses and splits tell. */
 #include "jit/jit_internal.h"
 
-/* jit.slice (a microsecond or so), and how often blocks are seen: 32,000 instructions in a block
+/* jit.slice (some microseconds), and how often blocks are seen: 32,000 instructions in a block
  * make it a path, half a million have that guess, and as many again have it keep the guesses. Soon:
  * where blocks are translated early. */
-enum { SLICE = 4096, SEEN_SOME = 3, SEEN_MANY = 4, SEEN_MORE = 64, SEEN_MOST = 128 };
+enum { SLICE = 16384, SEEN_SOME = 1, SEEN_MANY = 2, SEEN_MORE = 32, SEEN_MOST = 64 };
 enum { SLICE_SOON = 2 * PATH_MAX }; /* any path can be charged */
-enum { SEEN_SOME_SOON = 1, SEEN_MANY_SOON = 2, SEEN_MORE_SOON = 4, SEEN_MOST_SOON = 6 };
+enum { SEEN_SOME_SOON = 2, SEEN_MANY_SOON = 4, SEEN_MORE_SOON = 8, SEEN_MOST_SOON = 12 };
 
 void jit_set_tiers(struct jit *jit, bool soon)
 {
