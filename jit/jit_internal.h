@@ -171,6 +171,7 @@ struct site_note {
     const uint8_t *entry; /* which begins here */
     struct block *block;  /* where the op is */
     unsigned op, site;
+    unsigned copies; /* so often the op is on the path */
     bool is_waited_for;
     uint8_t guess;
 };

@@ -251,6 +251,16 @@ static bool is_waited_for(const struct trans *t, const struct access *x)
     return !is_stepped(t, x->base) && (x->group != NO_GROUP || (!x->store && gives_address(t)));
 }
 
+/* How often the step's instruction is on the path: a loop's has a site in each round. */
+static unsigned copies_on_path(const struct trans *t)
+{
+    unsigned n = 0;
+
+    for (unsigned i = 0; i < t->n; i++)
+        n += t->steps[i].op == step_of(t)->op;
+    return n;
+}
+
 /* A site has learnt; sometimes it reports how it goes. */
 static void emit_count_miss(struct trans *t, struct stub *s, const uint8_t *go_on)
 {
@@ -267,6 +277,7 @@ static void emit_count_miss(struct trans *t, struct stub *s, const uint8_t *go_o
                                .block = step_of(t)->block,
                                .op = index_of(step_of(t)),
                                .site = s->access.site,
+                               .copies = copies_on_path(t),
                                .guess = s->access.guess,
                                .is_waited_for = is_waited_for(t, &s->access)};
     lea_data(t, RAX, note);

@@ -12,7 +12,6 @@
  */
 #include "jit/jit_internal.h"
 
-enum { ROUNDS_MAX = 4 };          /* so often a block may be on a path */
 enum { COME_FEW = COME_ALL / 4 }; /* a path ends where no more than so many come */
 enum { NOWHERE = -1 };
 
@@ -96,6 +95,17 @@ static unsigned rounds(const struct trans *t, const struct block *b)
     return n;
 }
 
+/* A loop is on the path for a few rounds; a short one that mostly goes on for more, which share
+ * look-ups. */
+static bool may_go_round(const struct trans *t, const struct block *b)
+{
+    enum { ROUNDS = 4, ROUNDS_SHORT = 8, SHORT = PATH_MAX / 2, MOSTLY = COME_ALL / 8 * 7 };
+    unsigned n = rounds(t, b);
+
+    return n < ROUNDS ||
+           (n < ROUNDS_SHORT && t->n + b->n <= SHORT && t->steps[t->n - 1].come >= MOSTLY);
+}
+
 /* The block at offset off, if the path may go on with it. */
 static struct block *next_block(const struct trans *t, int32_t off)
 {
@@ -105,7 +115,7 @@ static struct block *next_block(const struct trans *t, int32_t off)
         return NULL;
     b = __atomic_load_n(&t->head->page->blocks[off / 2], __ATOMIC_ACQUIRE);
     if (!b || __atomic_load_n(&b->native, __ATOMIC_ACQUIRE) == t->jit->thunks.cold ||
-        code_straddles(b) || t->charge + b->n > PATH_MAX || rounds(t, b) == ROUNDS_MAX)
+        code_straddles(b) || t->charge + b->n > PATH_MAX || !may_go_round(t, b))
         return NULL;
     return b;
 }

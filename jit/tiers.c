@@ -105,24 +105,27 @@ static bool is_frequent(uint64_t now, uint64_t *seen, uint64_t n, uint64_t instr
     return now - __atomic_exchange_n(seen, now, __ATOMIC_RELAXED) < n * instructions;
 }
 
-void jit_note_misses(struct hart *h, const struct site_note *note, int64_t left)
+/* A site that misses once in so many instructions, or less often, goes on guessing. */
+static uint64_t misses_allowed(const struct site_note *note)
 {
     /* A constant is wrong for as long as the program runs, a guess is right the next time. A wrong
      * one has the host throw away what it began, so it is worth its while where execution waits. */
-    enum {
-        MISSES_MANY = 1024,
-        MISSES_SCATTERED = 80,
-        MISSES_NOT_WAITED = 400,
-        MISSES_MOVED = 8000
-    };
+    enum { MISSES_MOVED = 8000, MISSES_WAITED = 20, MISSES_NOT_WAITED = 100, COPIES_MIN = 4 };
+    uint64_t copies = note->copies < COPIES_MIN ? COPIES_MIN : note->copies;
+
+    if (note->guess == GUESS_CONSTANT)
+        return MISSES_MOVED;
+    return copies * (note->is_waited_for ? MISSES_WAITED : MISSES_NOT_WAITED);
+}
+
+void jit_note_misses(struct hart *h, const struct site_note *note, int64_t left)
+{
+    enum { MISSES_MANY = 1024 };
     struct jit *jit = code_translator(h->code)->opaque;
     struct block *b = note->block;
-    uint64_t rate = note->guess == GUESS_CONSTANT ? MISSES_MOVED
-                    : !note->is_waited_for        ? MISSES_NOT_WAITED
-                                                  : MISSES_SCATTERED;
 
     if (!is_frequent(h->instret_end - (uint64_t)left, &h->sites.seen[note->site], MISSES_MANY,
-                     rate))
+                     misses_allowed(note)))
         return;
     jit_see_code(jit);
     if (note->guess == GUESS_CONSTANT)
@@ -134,9 +137,25 @@ void jit_note_misses(struct hart *h, const struct site_note *note, int64_t left)
         translate_again(jit, note->head, false);
 }
 
+/* The block adds a number to the base of the access. */
+static bool steps_along(const struct jit *jit, const struct block *b, const struct op *access)
+{
+    struct insn in, other;
+
+    isa_decode(jit->isa, access->raw, &in);
+    for (unsigned i = 0; i < b->n; i++) {
+        isa_decode(jit->isa, b->ops[i].raw, &other);
+        if (other.base == INSN_addi && other.rd == in.rs1 && other.rs1 == in.rs1)
+            return true;
+    }
+    return false;
+}
+
 void jit_note_split(struct hart *h, struct block *head, struct block *b, const struct op *at)
 {
-    enum { SPLITS_MANY = 64, SPLITS_APART = 20000 };
+    /* Who steps along an array comes to the end of a page now and then; a frame that lies over one
+     * does so each time that its function is called. */
+    enum { SPLITS_MANY = 64, SPLITS_APART = 20000, SPLITS_APART_STEPPED = 4000 };
     struct jit *jit = code_translator(h->code)->opaque;
     uint64_t now = h->instret_end - (uint64_t)h->left, leader = BIT(at - 1 - b->ops);
 
@@ -145,7 +164,8 @@ void jit_note_split(struct hart *h, struct block *head, struct block *b, const s
     if (__atomic_load_n(&head->made, __ATOMIC_RELAXED) >= OF_GUESSES &&
         !(__atomic_fetch_or(&b->unaligned, leader, __ATOMIC_RELAXED) & leader)) {
         translate_again(jit, head, false);
-    } else if (is_frequent(now, &b->splits_seen, SPLITS_MANY, SPLITS_APART)) {
+    } else if (is_frequent(now, &b->splits_seen, SPLITS_MANY,
+                           steps_along(jit, b, at - 1) ? SPLITS_APART_STEPPED : SPLITS_APART)) {
         __atomic_fetch_or(&b->apart, leader, __ATOMIC_RELAXED);
         translate_again(jit, head, true);
     }

@@ -388,6 +388,28 @@ static void scattered_stores_are_right(void **state)
     end(l); /* compares RAM */
 }
 
+/* Who steps along pages comes to the end of one now and then, and shares look-ups all the same. */
+static void a_walk_keeps_its_look_up_over_ends_of_pages(void **state)
+{
+    enum { ROUND = 4, WALK = 500, WALKS = 6, ENDS = 400 };
+    struct lockstep *l = machine_with_frame(RAM + DATA + 8 * KIB);
+    uint64_t splits = 0;
+
+    WRITE(l, RAM, ld(A1, S0, 0), addi(S0, S0, 8), add(A2, A2, A1), jal(0, -12));
+    for (unsigned i = 0; i < ENDS; i++) {
+        if (i == ENDS / 2)
+            splits = count(l, "translator.exits.split");
+        for (unsigned k = 0; k < WALKS; k++) {
+            set_x(l, S0, FRAME_VA);
+            run(l, WALK * ROUND);
+        }
+        set_x(l, S0, FRAME_VA + 4 * KIB - 32);
+        run(l, 8 * ROUND);
+    }
+    assert_true(count(l, "translator.exits.split") - splits > ENDS / 4);
+    end(l);
+}
+
 /* Where others wait for what is loaded, a wrong guess now and then costs less than none; where
  * nobody does, it costs more. */
 static void a_guess_is_worth_more_where_others_wait(void **state)
@@ -607,6 +629,7 @@ int main(void)
         cmocka_unit_test(a_place_in_the_code_is_given_up),
         cmocka_unit_test(scattered_groups_are_right),
         cmocka_unit_test(scattered_accesses_guess_where_memory_is),
+        cmocka_unit_test(a_walk_keeps_its_look_up_over_ends_of_pages),
         cmocka_unit_test(a_guess_is_worth_more_where_others_wait),
         cmocka_unit_test(scattered_stores_are_right),
         cmocka_unit_test(a_guess_of_where_memory_is_does_not_outlive_a_mapping),
