@@ -244,11 +244,18 @@ static bool gives_address(const struct trans *t)
     return false;
 }
 
-/* True where execution waits for the access: others need what it loads to begin. Nobody waits for a
- * store, nor for addresses that are stepped along. */
+/* True where it may be of use that a datum is loaded before its entry is there, which may be long
+ * where the table of entries is not in the host's nearest cache. Nobody waits for a store, nor for
+ * addresses that are stepped along. */
+static bool may_be_early(const struct trans *t, const struct access *x)
+{
+    return (!x->store || x->group != NO_GROUP) && !is_stepped(t, x->base);
+}
+
+/* True where execution waits for the access: others need what it loads to begin. */
 static bool is_waited_for(const struct trans *t, const struct access *x)
 {
-    return !is_stepped(t, x->base) && (x->group != NO_GROUP || (!x->store && gives_address(t)));
+    return may_be_early(t, x) && (x->group != NO_GROUP || gives_address(t));
 }
 
 /* How often the step's instruction is on the path: a loop's has a site in each round. */
@@ -408,13 +415,6 @@ static int32_t learnt_place(const struct trans *t)
     unsigned site = (t->head->site + t->sites_n) % HART_SITES;
 
     return (int32_t)t->learnt->sites.entry[site];
-}
-
-/* True where it may be of use that a datum is loaded before its entry is there, which may be long
- * where the table of entries is not in the host's nearest cache. */
-static bool may_be_early(const struct trans *t, const struct access *x)
-{
-    return (!x->store || x->group != NO_GROUP) && !is_stepped(t, x->base);
 }
 
 static void give_site(struct trans *t, struct access *x)
