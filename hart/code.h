@@ -40,7 +40,7 @@ struct block {
     /* How often it was entered, and each of its branches taken, while this was counted. */
     uint32_t entered, taken[BLOCK_BRANCHES_MAX];
     uint32_t site; /* the first of its translation's that guesses */
-    /* By op, what runs have shown (jit/memory.c, jit/plan.c). */
+    /* By op, what runs have shown (jit/lookup.c, jit/plan.c). */
     uint64_t scattered;   /* its page is hardly ever that of the time before */
     uint64_t dispersed;   /* and memory is hardly ever at the same distance from the address */
     uint64_t unaligned;   /* the accesses that it leads are not in one unit of 16 bytes */

@@ -208,7 +208,7 @@ struct stub {
     uint8_t *resume;                               /* where it is executed */
     struct copies before, after;                   /* as t->copies in front of it, and at resume */
     void (*emit)(struct trans *t, struct stub *s); /* NULL: nothing but the fallback */
-    /* Of a load or store (memory.c): */
+    /* Of a load or store (lookup.c): */
     struct access access;
     uint8_t *begin, *hit, *right; /* of the look-up; behind it; behind the guess of the addend */
     uint8_t *whole;               /* behind the check that the group is in one page */
@@ -337,6 +337,11 @@ bool jit_is_pure(const struct insn *in);
 
 /* It changes x register rd. */
 bool jit_writes_x(const struct insn *in);
+/* It adds a number to x register r. */
+static inline bool jit_steps(const struct insn *in, unsigned r)
+{
+    return in->base == INSN_addi && in->rd == r && in->rs1 == r;
+}
 /* What translates in; NULL: by fallback. */
 emit_fn jit_emitter_of(const struct isa *isa, const struct insn *in);
 
@@ -456,6 +461,23 @@ void emit_resume(struct trans *t, const struct stub *s);
 /* In the slow way, behind the step: leave, the interpreter goes on with the block. head: as
  * hart.split. */
 void emit_interpret(struct trans *t, const struct block *head);
+
+/* lookup.c: a datum in memory, [base + index + offset]. */
+struct place {
+    unsigned base, index; /* host registers; index: or NO_INDEX */
+    int32_t offset;
+};
+enum { NO_INDEX = RSP };
+
+/* opcode reg, the datum, or the other way around. */
+void op_place(struct trans *t, unsigned flags, unsigned opcode, unsigned reg,
+              const struct place *p);
+/* Look x up, the access of the step. Scratch registers that the result does not name are free then,
+ * and rdx for a store. */
+struct place look_up_single(struct trans *t, struct stub *s, struct access *x);
+/* The place of the step's datum, alone or in a group. rdx is free then. */
+struct place access_place(struct trans *t, struct stub *s, const struct insn *in);
+
 /* True where step at is a jalr behind an auipc for it, as calls of what is far away are: it goes a
  * constant distance. *off: its target from the page's start. */
 bool jit_is_direct_jalr(const struct trans *t, unsigned at, int64_t *off);

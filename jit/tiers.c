@@ -145,7 +145,7 @@ static bool steps_along(const struct jit *jit, const struct block *b, const stru
     isa_decode(jit->isa, access->raw, &in);
     for (unsigned i = 0; i < b->n; i++) {
         isa_decode(jit->isa, b->ops[i].raw, &other);
-        if (other.base == INSN_addi && other.rd == in.rs1 && other.rs1 == in.rs1)
+        if (jit_steps(&other, in.rs1))
             return true;
     }
     return false;

@@ -14,7 +14,7 @@
 #elif defined(SEED_LHU) /* a halfword is extended by its sign */
 #define op_rx(a, flags, opcode, reg, base, index, scale, disp)                                     \
     op_rx(a, flags, (opcode) == 0x0fb7 ? 0x0fbf : (opcode), reg, base, index, scale, disp)
-#include "jit/memory.c"
+#include "jit/lookup.c"
 #elif defined(SEED_FSUB) /* a difference is a sum */
 #define op_rm(a, flags, opcode, reg, base, disp)                                                   \
     op_rm(a, flags, (opcode) == 0x0f5c ? 0x0f58 : (opcode), reg, base, disp)

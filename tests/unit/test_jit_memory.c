@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * How translated code accesses memory (jit/memory.c, jit/plan.c), beside the interpreter: guesses
+ * How translated code accesses memory (jit/lookup.c, jit/plan.c), beside the interpreter: guesses
  * that fail, accesses that share a look-up and lie in two pages, and instructions that do.
  */
 #include "tests/unit/jit_fixture.h"
