@@ -388,6 +388,31 @@ static void scattered_stores_are_right(void **state)
     end(l); /* compares RAM */
 }
 
+/* A short loop has a site in each of its rounds on the path, which misses less often than the loop:
+ * it stops guessing all the same. */
+static void a_loop_of_many_rounds_stops_guessing(void **state)
+{
+    enum { PAGES = 64, ROUND = 5, OTHER = 0x400 };
+    struct lockstep *l = machine(2, 0);
+    uint64_t before;
+
+    walk_translated(l, PAGES, in_order);
+    WRITE(l, RAM + OTHER, addi(A5, A5, 1), addi(A5, A5, 1), addi(A5, A5, 1), addi(A5, A5, 1),
+          jal(0, -16));
+    run(l, WARM * ROUND);
+    lockstep_set(l, 0, ISTHMUS_REG_PC, VA + OTHER);
+    run(l, WARM * ROUND);
+    before = translations(l);
+    for (unsigned i = 0; i < 1000; i++) {
+        lockstep_set(l, 0, ISTHMUS_REG_PC, VA + OTHER);
+        run(l, 80 * ROUND);
+        lockstep_set(l, 0, ISTHMUS_REG_PC, VA);
+        run(l, 40 * ROUND);
+    }
+    assert_int_equal(translations(l), before + MOVED + 1);
+    end(l);
+}
+
 /* Who steps along pages comes to the end of one now and then, and shares look-ups all the same. */
 static void a_walk_keeps_its_look_up_over_ends_of_pages(void **state)
 {
@@ -629,6 +654,7 @@ int main(void)
         cmocka_unit_test(a_place_in_the_code_is_given_up),
         cmocka_unit_test(scattered_groups_are_right),
         cmocka_unit_test(scattered_accesses_guess_where_memory_is),
+        cmocka_unit_test(a_loop_of_many_rounds_stops_guessing),
         cmocka_unit_test(a_walk_keeps_its_look_up_over_ends_of_pages),
         cmocka_unit_test(a_guess_is_worth_more_where_others_wait),
         cmocka_unit_test(scattered_stores_are_right),
