@@ -88,7 +88,7 @@ static void reset(void *opaque)
     jit->code = jit->code_start;
     jit->rare = jit->rare_start;
     jit->data = jit->size;
-    memset(jit->unlinked, 0, sizeof(jit->unlinked));
+    memset(jit->jumps, 0, sizeof(jit->jumps));
     __atomic_store_n(&jit->full, false, __ATOMIC_RELAXED);
 }
 

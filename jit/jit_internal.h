@@ -81,14 +81,15 @@ struct far_jump {
 };
 enum { FAR_TRIES = 64 };
 
-/* A jump to a place of a page that has no translation yet; beside the code. */
-struct unlinked {
-    struct unlinked *next; /* in the bucket of jit.unlinked */
+/* A jump to a place of a page, which is to go to the newest translation there is; beside the code.
+ */
+struct known_jump {
+    struct known_jump *next; /* in the bucket of jit.jumps */
     const struct code_page *page;
     uint32_t off;
-    fixup jump;
+    uint32_t jump; /* where it is: as a fixup, but from jit.write */
 };
-enum { UNLINKED_BITS = 16, UNLINKED_BUCKETS = 1 << UNLINKED_BITS, NO_CC = -1, CALL = -2 };
+enum { JUMPS_BITS = 16, JUMPS_BUCKETS = 1 << JUMPS_BITS, NO_CC = -1, CALL = -2 };
 
 struct jit {
     struct translator seam;
@@ -104,8 +105,8 @@ struct jit {
     bool full;           /* atomic */
     bool no_large_pages; /* the host's kernel makes none on demand */
     bool has_fma;
-    struct unlinked *unlinked[UNLINKED_BUCKETS]; /* by page and offset */
-    unsigned sites;                              /* given away so far, modulo HART_SITES */
+    struct known_jump *jumps[JUMPS_BUCKETS]; /* by page and offset */
+    unsigned sites;                          /* given away so far, modulo HART_SITES */
     unsigned slice; /* so many instructions at most are executed before events are looked at */
     /* How often a block is noted at the end of a slice: to have its branches counted; to be made a
      * path; one that guesses; one that has places. */
@@ -284,8 +285,8 @@ struct trans {
     unsigned loans_n;
     bool lent;      /* host_of is the path's, not jit_host_of */
     uint8_t *again; /* of a path that is a loop: where it is executed once more, as it is lent */
-    struct unlinked *unlinked; /* the translation's own */
-    bool done;                 /* the path's last instruction has set the way on */
+    struct known_jump *jumps; /* the translation's own */
+    bool done;                /* the path's last instruction has set the way on */
 
     struct step steps[PATH_MAX];
     struct insn in[PATH_MAX]; /* the step's instruction */
@@ -387,14 +388,15 @@ size_t jit_bytes_used(const struct jit *jit);
 void jit_open_perf_map(struct jit *jit);
 void jit_note_for_perf(struct jit *jit, const struct trans *t);
 
-/* link.c: jumps that waited for block b to be translated go straight to its translation. */
+/* link.c: known jumps to block b, which waited for it to be translated or go to an older
+ * translation, go straight to the entry of this one. */
 void jit_link_jumps_to(struct jit *jit, const struct block *b, const uint8_t *entry);
-/* The jumps of a translation to what is not translated wait. */
-void jit_enlist_unlinked(struct jit *jit, struct unlinked *list);
-/* Have who jumps to the translation `from` go on to `to`: its first DIVERTED bytes become a jump.
+/* The jumps of a translation are known. */
+void jit_enlist_jumps(struct jit *jit, struct known_jump *list);
+/* Who jumps to b's translation goes on to `to` instead: its first DIVERTED bytes become a jump.
  * Harts that execute it meanwhile see the one or the other; what is behind it stays. */
 enum { DIVERTED = 5 };
-void jit_divert(const struct jit *jit, uint8_t *from, const uint8_t *to);
+void jit_divert(struct jit *jit, const struct block *b, const uint8_t *to);
 /* The jump is taken, to h->pc: link it if there is a translation. Called from translated code. */
 void jit_link_far(struct hart *h, struct far_jump *far, int64_t left);
 /* The block at va that is decoded, as the hart's exec TLB has it. NULL: none. */

@@ -38,20 +38,19 @@ static fixup jump_if(struct asm_ *a, int cc)
     return cc == NO_CC ? jmp(a) : cc == CALL ? call(a) : jcc(a, (enum cond)cc);
 }
 
-/* Jump (cc: as jump_if) to offset off of the page, where there is no translation yet: until
- * there is one, to where the page's table of blocks is looked at. Result: what has to be told where
- * that is. */
-static fixup jump_unlinked(struct trans *t, int cc, uint32_t off)
+/* Jump (cc: as jump_if) to offset off of the page, where there may be another translation later.
+ * Result: what has to be told where to go until then. */
+static fixup jump_known(struct trans *t, int cc, uint32_t off)
 {
     struct asm_ *a = &t->a;
-    struct unlinked *u = data_alloc(t, sizeof(*u));
+    struct known_jump *k = data_alloc(t, sizeof(*k));
     fixup f;
 
     keep_together(a, 4, cc >= 0 ? 2 : 1);
     f = jump_if(a, cc);
-    if (u) {
-        *u = (struct unlinked){t->unlinked, t->head->page, off, f};
-        t->unlinked = u;
+    if (k) {
+        *k = (struct known_jump){t->jumps, t->head->page, off, (uint32_t)(f - t->jit->write)};
+        t->jumps = k;
     }
     return f;
 }
@@ -68,10 +67,12 @@ static void goto_in_page(struct trans *t, int cc, uint32_t off)
     else if (to && __atomic_load_n(&to->native, __ATOMIC_ACQUIRE) != t->jit->thunks.cold)
         native = __atomic_load_n(&to->native, __ATOMIC_ACQUIRE);
 
-    if (native)
+    if (!native)
+        t->ways[t->ways_n++] = (struct way_out){jump_known(t, cc, off), off};
+    else if (is_path(t))
+        patch(a, jump_known(t, cc, off), native);
+    else /* what is executed much does not stay a block */
         patch(a, jump_if(a, cc), native);
-    else
-        t->ways[t->ways_n++] = (struct way_out){jump_unlinked(t, cc, off), off};
 }
 
 void emit_ways_out(struct trans *t)

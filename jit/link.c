@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Translations that go to each other: jumps that wait for what is not translated yet, jumps to
- * other pages, which wait to be taken, and translations that newer ones replace. All of it changes
- * code that harts may be executing, by one store each. The lock is held.
+ * other pages, which wait to be taken, and translations that newer ones replace, to which jumps go
+ * from then on. All of it changes code that harts may be executing, by one store each. The lock is
+ * held.
  */
 #include "jit/jit_internal.h"
 
@@ -20,11 +21,40 @@ static void store_code(uint8_t *at, const void *bytes, size_t n)
     __atomic_store_n((uint64_t *)at, word, __ATOMIC_RELEASE);
 }
 
-static struct unlinked **unlinked_at(struct jit *jit, const struct code_page *page, uint32_t off)
+static struct known_jump **jumps_to(struct jit *jit, const struct code_page *page, uint32_t off)
 {
     uint64_t place = page->ppn * (PAGE_SIZE / 2) + off / 2;
 
-    return &jit->unlinked[place * UINT64_C(0x9e3779b97f4a7c15) >> (64 - UNLINKED_BITS)];
+    return &jit->jumps[place * UINT64_C(0x9e3779b97f4a7c15) >> (64 - JUMPS_BITS)];
+}
+
+static void enlist(struct jit *jit, struct known_jump *k)
+{
+    struct known_jump **at = jumps_to(jit, k->page, k->off);
+
+    k->next = *at;
+    *at = k;
+}
+
+void jit_enlist_jumps(struct jit *jit, struct known_jump *list)
+{
+    for (struct known_jump *k = list, *next; k; k = next) {
+        next = k->next;
+        enlist(jit, k);
+    }
+}
+
+/* A jump to b that no translation being made has is known, too, where there is room for that. */
+static void know_jump(struct jit *jit, const struct block *b, fixup jump)
+{
+    struct known_jump *k;
+
+    if (jit->data - jit->rare < sizeof(*k))
+        return;
+    jit->data -= sizeof(*k);
+    k = (struct known_jump *)(jit->write + jit->data);
+    *k = (struct known_jump){NULL, b->page, b->off, (uint32_t)(jump - jit->write)};
+    enlist(jit, k);
 }
 
 /* Have the jump go to target from now on. */
@@ -37,38 +67,20 @@ static void link_jump(const struct jit *jit, fixup jump, const uint8_t *target)
 
 void jit_link_jumps_to(struct jit *jit, const struct block *b, const uint8_t *entry)
 {
-    struct unlinked **at = unlinked_at(jit, b->page, b->off);
-
-    while (*at) {
-        struct unlinked *u = *at;
-
-        if (u->page == b->page && u->off == b->off) {
-            link_jump(jit, u->jump, entry);
-            *at = u->next;
-        } else {
-            at = &u->next;
-        }
-    }
+    for (struct known_jump *k = *jumps_to(jit, b->page, b->off); k; k = k->next)
+        if (k->page == b->page && k->off == b->off)
+            link_jump(jit, jit->write + k->jump, entry);
 }
 
-void jit_enlist_unlinked(struct jit *jit, struct unlinked *list)
+void jit_divert(struct jit *jit, const struct block *b, const uint8_t *to)
 {
-    for (struct unlinked *u = list, *next; u; u = next) {
-        struct unlinked **at = unlinked_at(jit, u->page, u->off);
-
-        next = u->next;
-        u->next = *at;
-        *at = u;
-    }
-}
-
-void jit_divert(const struct jit *jit, uint8_t *from, const uint8_t *to)
-{
-    int32_t distance = (int32_t)(to - (from + DIVERTED));
+    uint8_t *from = (uint8_t *)b->native - jit->exec + jit->write;
+    int32_t distance = (int32_t)(to - ((uint8_t *)b->native + DIVERTED));
     uint8_t jump[DIVERTED] = {0xe9};
 
     memcpy(jump + 1, &distance, sizeof(distance));
-    store_code(from - jit->exec + jit->write, jump, sizeof(jump));
+    store_code(from, jump, sizeof(jump));
+    know_jump(jit, b, from + 1);
 }
 
 struct block *jit_block_at(const struct hart *h, uint64_t va)
@@ -92,6 +104,7 @@ void jit_link_far(struct hart *h, struct far_jump *far, int64_t left)
         /* Who sees the page, and not where to go, goes the slow way. */
         link_jump(jit, far->jump, native);
         store_code(far->page, &b->page, sizeof(b->page));
+        know_jump(jit, b, far->jump);
         far->tries = 0;
     }
     pthread_mutex_unlock(&jit->lock);

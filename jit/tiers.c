@@ -30,7 +30,8 @@ static void replace(struct jit *jit, struct block *b, enum made of, const struct
 
     if (!entry)
         return;
-    jit_divert(jit, b->native, entry);
+    jit_divert(jit, b, entry);
+    jit_link_jumps_to(jit, b, entry);
     __atomic_store_n(&b->native, entry, __ATOMIC_RELEASE);
     __atomic_store_n(&b->made, of, __ATOMIC_RELAXED);
 }

@@ -390,6 +390,6 @@ uint8_t *jit_translate(struct jit *jit, struct block *b, enum made of, const str
         b->body = t.body;
     if (of == OF_GUESSES)
         b->site = site;
-    jit_enlist_unlinked(jit, t.unlinked);
+    jit_enlist_jumps(jit, t.jumps);
     return t.entry;
 }
