@@ -77,9 +77,7 @@ static struct code_page *page_code(struct hart *h, uint64_t ppn, const uint8_t *
     return code;
 }
 
-/* The code of the page that va is in, in the exec TLB from now on. NULL: it cannot be cached, or
- * *faulted with the trap taken. */
-static struct code_page *load_page(struct hart *h, uint64_t va, bool *faulted)
+struct code_page *hart_load_code(struct hart *h, uint64_t va, bool *faulted)
 {
     struct mmu_page page;
     struct mmu_fault fault;
@@ -112,14 +110,14 @@ static struct block *straddling_block(struct hart *h, struct code_page *page, bo
     struct block *b;
 
     if (!next)
-        next = load_page(h, h->pc + 2, faulted);
+        next = hart_load_code(h, h->pc + 2, faulted);
     if (!next)
         return NULL;
     b = code_straddling_block(h->code, page, next);
     if (b || !code_page_renew(h->code, page))
         return b;
     known_at(h, page->ppn)->epoch = 0;
-    page = load_page(h, h->pc, faulted);
+    page = hart_load_code(h, h->pc, faulted);
     return page ? code_straddling_block(h->code, page, next) : NULL;
 }
 
@@ -132,7 +130,7 @@ static const struct op *enter(struct hart *h)
     bool faulted = false;
 
     if (!page)
-        page = load_page(h, h->pc, &faulted);
+        page = hart_load_code(h, h->pc, &faulted);
     b = page ? code_block(h->code, page, in_page) : NULL;
     if (page && in_page == PAGE_SIZE - 2 && (!b || code_straddles(b)))
         b = straddling_block(h, page, &faulted);

@@ -62,6 +62,8 @@ struct thunks {
     uint8_t *cold_rax;    /* leave to offset rax of the page, where no block is decoded */
     uint8_t *look;     /* called: rcx = the block at the address in rax, even, or leaves; vpage is
                           its page's; other scratch registers are lost */
+    uint8_t *goto_rax; /* go on at the address in rax, even */
+    uint8_t *fetch;    /* called by these two */
     uint8_t *far;      /* called: rax = vpage += rax, rcx = the page there, or NULL */
     uint8_t *far_away; /* go on at offset rdx->off of the page at rax; rdx: struct far_jump, which
                           may be linked now */
@@ -399,6 +401,9 @@ enum { DIVERTED = 5 };
 void jit_divert(struct jit *jit, const struct block *b, const uint8_t *to);
 /* The jump is taken, to h->pc: link it if there is a translation. Called from translated code. */
 void jit_link_far(struct hart *h, struct far_jump *far, int64_t left);
+/* Have the page of h->pc in the exec TLB. NULL: it cannot be, or a trap was taken. Called from
+ * translated code. */
+struct code_page *jit_fetch(struct hart *h);
 /* The block at va that is decoded, as the hart's exec TLB has it. NULL: none. */
 struct block *jit_block_at(const struct hart *h, uint64_t va);
 
@@ -511,8 +516,6 @@ void jit_forget_calls(struct asm_ *a);
 /* Go on at the address in rax, even: by a jump of the host, or a call. */
 enum way { BY_JUMP, BY_CALL };
 void emit_goto_rax(struct trans *t, enum way way);
-/* For thunks: rcx = the block there, or leave; as thunks.look. */
-void jit_look(struct asm_ *a, const struct thunks *thunks);
 /* jmp, or call, [rcx + native] */
 void jit_goto_block(struct asm_ *a, enum way way);
 

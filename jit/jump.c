@@ -91,20 +91,6 @@ void jit_exec_entry(struct asm_ *a)
     alu_rm(a, W, ALU_ADD, RCX, RBP, HART(xbank));
 }
 
-void jit_look(struct asm_ *a, const struct thunks *thunks)
-{
-    jit_exec_entry(a);
-    mov_rr(a, RDX, RAX);
-    alu_ri(a, W, ALU_AND, RDX, -PAGE_SIZE);
-    alu_rm(a, W, ALU_CMP, RDX, RCX, offsetof(struct tlb_bank, exec[0].tag));
-    patch(a, jcc(a, CC_NE), thunks->exit_pc[NATIVE_EXIT_FETCH]);
-    mov_mr(a, RBP, HART(vpage), RDX);
-    mov_rm(a, RDX, RCX, offsetof(struct tlb_bank, exec[0].page));
-    alu_ri(a, 0, ALU_AND, RAX, PAGE_SIZE - 2);
-    op_rx(a, W, 0x8b, RCX, RDX, RAX, 2, offsetof(struct code_page, blocks));
-    op_rr(a, W, 0x85, RCX, RCX);
-    patch(a, jcc(a, CC_E), thunks->cold_rax);
-}
 _Static_assert(sizeof(struct tlb_exec) == 16, "the index is the page number times 16");
 
 void jit_goto_block(struct asm_ *a, enum way way)

@@ -134,11 +134,74 @@ static void make_exits(struct asm_ *a, struct thunks *th, const uint8_t *leave)
     patch(a, jmp(a), th->exit_offset[NATIVE_EXIT_COLD]);
 }
 
-static void make_look(struct asm_ *a, struct thunks *th)
+/* Called where the page of the address in rax is not in the exec TLB: returns when it is, rcx and
+ * rdx lost, or leaves. fetch: jit_fetch. */
+static void make_fetch(struct asm_ *a, struct thunks *th, uintptr_t fetch, const uint8_t *leave)
 {
-    th->look = asm_here(a);
-    jit_look(a, th);
+    fixup not [3];
+
+    th->fetch = asm_here(a);
+    mov_mr(a, RBP, HART(pc), RAX);
+    save_mapped(a);
+    push(a, LEFT);
+    save_left(a);
+    /* A trap would come too early where hart_run looks at events first. */
+    alu_mi(a, 0, ALU_CMP, RBP, HART(wait_event), 0);
+    not [0] = jcc(a, CC_NE);
+    alu_rm(a, W, ALU_CMP, LEFT, RBP, HART(slack));
+    not [1] = jcc(a, CC_LE);
+    mov_rr(a, RCX, RSP);
+    alu_ri(a, W, ALU_AND, RSP, -16);
+    push(a, RCX);
+    push(a, RCX); /* the stack stays aligned */
+    lea(a, W, RDI, RBP, -(int32_t)offsetof(struct hart, x[16]));
+    mov_ri(a, RAX, fetch);
+    op_rr(a, 0, 0xff, 2, RAX); /* call rax */
+    mov_rm(a, RSP, RSP, 0);
+    pop(a, LEFT);
+    op_rr(a, W, 0x85, RAX, RAX);
+    not [2] = jcc(a, CC_E);
+    /* What is left of the slice stays, so that who misses all the time looks at events, too. */
+    mov_rm(a, RDX, RBP, HART(left));
+    alu_rr(a, W, ALU_SUB, RDX, LEFT);
+    mov_mr(a, RBP, HART(left_aside), RDX);
+    load_mapped(a);
+    mov_rm(a, RAX, RBP, HART(pc));
     ret(a);
+    for (unsigned i = 0; i < ARRAY_SIZE(not ); i++)
+        patch_here(a, not [i]);
+    count_exit(a, NATIVE_EXIT_FETCH);
+    patch(a, jmp(a), leave);
+}
+
+/* rcx = the block at the address in rax, even, or leaves; vpage is its page's. Result: where that
+ * begins. */
+static uint8_t *look(struct asm_ *a, const struct thunks *th)
+{
+    uint8_t *again = asm_here(a), *here;
+
+    patch(a, call(a), th->fetch);
+    here = asm_here(a);
+    jit_exec_entry(a);
+    mov_rr(a, RDX, RAX);
+    alu_ri(a, W, ALU_AND, RDX, -PAGE_SIZE);
+    alu_rm(a, W, ALU_CMP, RDX, RCX, offsetof(struct tlb_bank, exec[0].tag));
+    patch(a, jcc(a, CC_NE), again);
+    mov_mr(a, RBP, HART(vpage), RDX);
+    mov_rm(a, RDX, RCX, offsetof(struct tlb_bank, exec[0].page));
+    alu_ri(a, 0, ALU_AND, RAX, PAGE_SIZE - 2);
+    op_rx(a, W, 0x8b, RCX, RDX, RAX, 2, offsetof(struct code_page, blocks));
+    op_rr(a, W, 0x85, RCX, RCX);
+    patch(a, jcc(a, CC_E), th->cold_rax);
+    return here;
+}
+
+static void make_looks(struct asm_ *a, struct thunks *th)
+{
+    th->look = look(a, th);
+    ret(a);
+    th->goto_rax = look(a, th);
+    jit_goto_block(a, BY_JUMP);
 }
 
 static void make_far(struct asm_ *a, struct thunks *th)
@@ -175,8 +238,7 @@ static void make_far_away(struct asm_ *a, struct thunks *th, const uint8_t *link
     pop(a, RAX);
     pop(a, RAX);
     patch_here(a, linked);
-    jit_look(a, th);
-    jit_goto_block(a, BY_JUMP);
+    patch(a, jmp(a), th->goto_rax);
 }
 
 /* A return to rax. It may be from the call before the last, whose own return was another way. */
@@ -197,8 +259,7 @@ static void make_unwind(struct asm_ *a, struct thunks *th)
     patch_here(a, none[0]);
     patch_here(a, none[1]);
     alu_ri(a, W, ALU_AND, RAX, -2);
-    jit_look(a, th);
-    jit_goto_block(a, BY_JUMP);
+    patch(a, jmp(a), th->goto_rax);
 }
 
 /* Take the next slice, if there is no event and anything of the run is left. note: calls
@@ -253,8 +314,7 @@ static void make_go_on(struct asm_ *a, const struct jit *jit, const uint8_t *lea
     load_mapped(a);
     jit_forget_calls(a);
     mov_rm(a, RAX, RBP, HART(pc));
-    jit_look(a, &jit->thunks);
-    jit_goto_block(a, BY_JUMP);
+    patch(a, jmp(a), jit->thunks.goto_rax);
     for (unsigned i = 0; i < ARRAY_SIZE(not ); i++)
         patch_here(a, not [i]);
     count_exit(a, NATIVE_EXIT_TRAP);
@@ -336,7 +396,8 @@ void jit_make_thunks(struct jit *jit, struct asm_ *a)
 
     leave = make_leave(a, &leave_with_op);
     make_exits(a, &jit->thunks, leave);
-    make_look(a, &jit->thunks);
+    make_fetch(a, &jit->thunks, (uintptr_t)jit_fetch, leave);
+    make_looks(a, &jit->thunks);
     make_far(a, &jit->thunks);
     make_unwind(a, &jit->thunks);
     make_enter(a, jit);
