@@ -83,13 +83,14 @@ struct far_jump {
 };
 enum { FAR_TRIES = 64 };
 
-/* A jump to a place of a page, which is to go to the newest translation there is; beside the code.
- */
+/* A jump to a place of a page: to the first translation there, or to the newest one at any time;
+ * beside the code. */
 struct known_jump {
     struct known_jump *next; /* in the bucket of jit.jumps */
     const struct code_page *page;
-    uint32_t off;
     uint32_t jump; /* where it is: as a fixup, but from jit.write */
+    uint16_t off;
+    bool to_newest; /* by one that is executed much */
 };
 enum { JUMPS_BITS = 16, JUMPS_BUCKETS = 1 << JUMPS_BITS, NO_CC = -1, CALL = -2 };
 

@@ -49,7 +49,8 @@ static fixup jump_known(struct trans *t, int cc, uint32_t off)
     keep_together(a, 4, cc >= 0 ? 2 : 1);
     f = jump_if(a, cc);
     if (k) {
-        *k = (struct known_jump){t->jumps, t->head->page, off, (uint32_t)(f - t->jit->write)};
+        *k = (struct known_jump){t->jumps, t->head->page, (uint32_t)(f - t->jit->write),
+                                 (uint16_t)off, is_path(t)};
         t->jumps = k;
     }
     return f;

@@ -53,7 +53,7 @@ static void know_jump(struct jit *jit, const struct block *b, fixup jump)
         return;
     jit->data -= sizeof(*k);
     k = (struct known_jump *)(jit->write + jit->data);
-    *k = (struct known_jump){NULL, b->page, b->off, (uint32_t)(jump - jit->write)};
+    *k = (struct known_jump){NULL, b->page, (uint32_t)(jump - jit->write), b->off, true};
     enlist(jit, k);
 }
 
@@ -67,9 +67,19 @@ static void link_jump(const struct jit *jit, fixup jump, const uint8_t *target)
 
 void jit_link_jumps_to(struct jit *jit, const struct block *b, const uint8_t *entry)
 {
-    for (struct known_jump *k = *jumps_to(jit, b->page, b->off); k; k = k->next)
-        if (k->page == b->page && k->off == b->off)
+    struct known_jump **at = jumps_to(jit, b->page, b->off);
+
+    while (*at) {
+        struct known_jump *k = *at;
+        bool is_to = k->page == b->page && k->off == b->off;
+
+        if (is_to)
             link_jump(jit, jit->write + k->jump, entry);
+        if (is_to && !k->to_newest)
+            *at = k->next;
+        else
+            at = &k->next;
+    }
 }
 
 void jit_divert(struct jit *jit, const struct block *b, const uint8_t *to)
