@@ -303,8 +303,8 @@ static void calls_are_forgotten_by_a_return_from_a_trap(void **state)
     enum { CALLED = 0x100, IN_S_MODE = 0x200, ROUNDS = 30 };
     struct lockstep *l = machine(1, 0);
 
-    WRITE(l, RAM, i_type(0x73, 2, ZERO, S0, MSTATUS), csr_swap(ZERO, MEPC, S1),
-          jal(RA, CALLED - 8), addi(A0, A0, 1), jal(ZERO, -16));
+    WRITE(l, RAM, i_type(0x73, 2, ZERO, S0, MSTATUS), csr_swap(ZERO, MEPC, S1), jal(RA, CALLED - 8),
+          addi(A0, A0, 1), jal(ZERO, -16));
     WRITE(l, RAM + CALLED, addi(A2, A2, 1), i_type(0x13, 7, T1, A2, 1), bne(T1, ZERO, 8), RET,
           addi(A4, A4, 1), addi(A4, A4, 1), addi(A4, A4, 1), addi(A4, A4, 1), MRET);
     WRITE(l, RAM + CODE + IN_S_MODE, addi(A3, A3, 1), RET);
@@ -323,11 +323,44 @@ static void calls_are_forgotten_by_a_return_from_a_trap(void **state)
     end(l);
 }
 
+/* A loop that goes from one address of its page to another, which have one place in the exec TLB,
+ * does not leave translated code for that, until a timer comes. */
+static void who_misses_the_exec_tlb_all_the_time_is_interrupted(void **state)
+{
+    enum { APART = 2048 * PAGE, MIE = 0x304, MTIE = 1 << 7, ROUNDS = 10, STEPS = 20000 };
+    struct lockstep *l = machine(1, 0);
+
+    WRITE(l, RAM, sd(T1, T0, 0), MRET);
+    WRITE(l, RAM + CODE, addi(A0, A0, 1), addi(A0, A0, 1), xor_(S0, S0, S1),
+          i_type(0x67, 0, ZERO, S0, 0));
+    WRITE(l, RAM + 0x800, addi(A2, A2, 1), csr_swap(ZERO, MIE, ZERO), MRET);
+    open_pmp(l);
+    map(l, RAM + SPACE, VA, RAM + CODE, PTE_R | PTE_X);
+    map(l, RAM + SPACE, VA + APART, RAM + CODE, PTE_R | PTE_X);
+    set_csr(l, SATP, SV39 | (RAM + SPACE) >> 12);
+    set_csr(l, MSTATUS, MPP_S);
+    set_csr(l, MEPC, VA);
+    set_csr(l, MTVEC, RAM + 0x800);
+    set_csr(l, MIE, MTIE);
+    set_x(l, T0, 0x2004000); /* mtimecmp */
+    set_x(l, T1, 100);
+    set_x(l, S0, VA);
+    set_x(l, S1, APART);
+    for (unsigned round = 0; round < ROUNDS; round++)
+        run(l, STEPS);
+    assert_true(x(l, A0) > (ROUNDS - 1) * STEPS / 2);
+    assert_int_equal(x(l, A2), 1);
+    assert_true(count(l, "mmu.walks") > (ROUNDS - 1) * STEPS / 4);
+    assert_true(count(l, "translator.exits.exec_tlb_miss") < 10);
+    end(l);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(returns_go_where_they_would),
         cmocka_unit_test(calls_are_forgotten_by_a_return_from_a_trap),
+        cmocka_unit_test(who_misses_the_exec_tlb_all_the_time_is_interrupted),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
