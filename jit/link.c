@@ -96,10 +96,8 @@ void jit_divert(struct jit *jit, const struct block *b, const uint8_t *to)
 struct code_page *jit_fetch(struct hart *h)
 {
     bool faulted = false;
-    struct code_page *page = hart_load_code(h, h->pc, &faulted);
 
-    jit_see_code(code_translator(h->code)->opaque);
-    return page;
+    return hart_load_code(h, h->pc, &faulted);
 }
 
 struct block *jit_block_at(const struct hart *h, uint64_t va)

@@ -138,18 +138,16 @@ static void make_exits(struct asm_ *a, struct thunks *th, const uint8_t *leave)
  * rdx lost, or leaves. fetch: jit_fetch. */
 static void make_fetch(struct asm_ *a, struct thunks *th, uintptr_t fetch, const uint8_t *leave)
 {
-    fixup not [3];
+    fixup none, over;
 
     th->fetch = asm_here(a);
     mov_mr(a, RBP, HART(pc), RAX);
     save_mapped(a);
     push(a, LEFT);
     save_left(a);
-    /* A trap would come too early where hart_run looks at events first. */
-    alu_mi(a, 0, ALU_CMP, RBP, HART(wait_event), 0);
-    not [0] = jcc(a, CC_NE);
+    /* At the end of the run a trap would come too early. */
     alu_rm(a, W, ALU_CMP, LEFT, RBP, HART(slack));
-    not [1] = jcc(a, CC_LE);
+    over = jcc(a, CC_LE);
     mov_rr(a, RCX, RSP);
     alu_ri(a, W, ALU_AND, RSP, -16);
     push(a, RCX);
@@ -160,7 +158,7 @@ static void make_fetch(struct asm_ *a, struct thunks *th, uintptr_t fetch, const
     mov_rm(a, RSP, RSP, 0);
     pop(a, LEFT);
     op_rr(a, W, 0x85, RAX, RAX);
-    not [2] = jcc(a, CC_E);
+    none = jcc(a, CC_E);
     /* What is left of the slice stays, so that who misses all the time looks at events, too. */
     mov_rm(a, RDX, RBP, HART(left));
     alu_rr(a, W, ALU_SUB, RDX, LEFT);
@@ -168,8 +166,8 @@ static void make_fetch(struct asm_ *a, struct thunks *th, uintptr_t fetch, const
     load_mapped(a);
     mov_rm(a, RAX, RBP, HART(pc));
     ret(a);
-    for (unsigned i = 0; i < ARRAY_SIZE(not ); i++)
-        patch_here(a, not [i]);
+    patch_here(a, none);
+    patch_here(a, over);
     count_exit(a, NATIVE_EXIT_FETCH);
     patch(a, jmp(a), leave);
 }
