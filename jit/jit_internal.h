@@ -402,9 +402,13 @@ enum { DIVERTED = 5 };
 void jit_divert(struct jit *jit, const struct block *b, const uint8_t *to);
 /* The jump is taken, to h->pc: link it if there is a translation. Called from translated code. */
 void jit_link_far(struct hart *h, struct far_jump *far, int64_t left);
-/* Have the page of h->pc in the exec TLB. NULL: it cannot be, or a trap was taken. Called from
- * translated code. */
-struct code_page *jit_fetch(struct hart *h);
+/* Have the page of h->pc in the exec TLB. Called from translated code. */
+enum fetch {
+    FETCH_NOT, /* it cannot be, or a trap was taken */
+    FETCH_DONE,
+    FETCH_FOR_ANOTHER, /* in place of another page, which an interpreter would have to fetch again */
+};
+enum fetch jit_fetch(struct hart *h);
 /* The block at va that is decoded, as the hart's exec TLB has it. NULL: none. */
 struct block *jit_block_at(const struct hart *h, uint64_t va);
 

@@ -93,11 +93,13 @@ void jit_divert(struct jit *jit, const struct block *b, const uint8_t *to)
     know_jump(jit, b, from + 1);
 }
 
-struct code_page *jit_fetch(struct hart *h)
+enum fetch jit_fetch(struct hart *h)
 {
-    bool faulted = false;
+    bool taken = tlb_exec_taken(h->xbank, h->pc), faulted = false;
 
-    return hart_load_code(h, h->pc, &faulted);
+    if (!hart_load_code(h, h->pc, &faulted))
+        return FETCH_NOT;
+    return taken ? FETCH_FOR_ANOTHER : FETCH_DONE;
 }
 
 struct block *jit_block_at(const struct hart *h, uint64_t va)

@@ -135,10 +135,11 @@ static void make_exits(struct asm_ *a, struct thunks *th, const uint8_t *leave)
 }
 
 /* Called where the page of the address in rax is not in the exec TLB: returns when it is, rcx and
- * rdx lost, or leaves. fetch: jit_fetch. */
-static void make_fetch(struct asm_ *a, struct thunks *th, uintptr_t fetch, const uint8_t *leave)
+ * rdx lost, goes there if calls are to be forgotten, or leaves. fetch: jit_fetch. Result: the
+ * jump there. */
+static fixup make_fetch(struct asm_ *a, struct thunks *th, uintptr_t fetch, const uint8_t *leave)
 {
-    fixup none, over;
+    fixup none, over, forgets;
 
     th->fetch = asm_here(a);
     mov_mr(a, RBP, HART(pc), RAX);
@@ -157,19 +158,22 @@ static void make_fetch(struct asm_ *a, struct thunks *th, uintptr_t fetch, const
     op_rr(a, 0, 0xff, 2, RAX); /* call rax */
     mov_rm(a, RSP, RSP, 0);
     pop(a, LEFT);
-    op_rr(a, W, 0x85, RAX, RAX);
-    none = jcc(a, CC_E);
+    mov_rr(a, RCX, RAX);
     /* What is left of the slice stays, so that who misses all the time looks at events, too. */
     mov_rm(a, RDX, RBP, HART(left));
     alu_rr(a, W, ALU_SUB, RDX, LEFT);
+    alu_ri(a, 0, ALU_CMP, RCX, FETCH_DONE);
+    none = jcc(a, CC_B);
     mov_mr(a, RBP, HART(left_aside), RDX);
     load_mapped(a);
     mov_rm(a, RAX, RBP, HART(pc));
+    forgets = jcc(a, CC_A);
     ret(a);
     patch_here(a, none);
     patch_here(a, over);
     count_exit(a, NATIVE_EXIT_FETCH);
     patch(a, jmp(a), leave);
+    return forgets;
 }
 
 /* rcx = the block at the address in rax, even, or leaves; vpage is its page's. Result: where that
@@ -194,12 +198,18 @@ static uint8_t *look(struct asm_ *a, const struct thunks *th)
     return here;
 }
 
-static void make_looks(struct asm_ *a, struct thunks *th)
+static void make_looks(struct asm_ *a, struct thunks *th, const uint8_t *leave)
 {
+    fixup forgets = make_fetch(a, th, (uintptr_t)jit_fetch, leave);
+
     th->look = look(a, th);
     ret(a);
     th->goto_rax = look(a, th);
     jit_goto_block(a, BY_JUMP);
+    /* A return to the page that was there would not see that it has to be fetched again. */
+    patch_here(a, forgets);
+    jit_forget_calls(a);
+    patch(a, jmp(a), th->goto_rax);
 }
 
 static void make_far(struct asm_ *a, struct thunks *th)
@@ -394,8 +404,7 @@ void jit_make_thunks(struct jit *jit, struct asm_ *a)
 
     leave = make_leave(a, &leave_with_op);
     make_exits(a, &jit->thunks, leave);
-    make_fetch(a, &jit->thunks, (uintptr_t)jit_fetch, leave);
-    make_looks(a, &jit->thunks);
+    make_looks(a, &jit->thunks, leave);
     make_far(a, &jit->thunks);
     make_unwind(a, &jit->thunks);
     make_enter(a, jit);

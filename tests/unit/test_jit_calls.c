@@ -355,12 +355,42 @@ static void who_misses_the_exec_tlb_all_the_time_is_interrupted(void **state)
     end(l);
 }
 
+/* Caller and callee have one place in the exec TLB, and the callee says that the page of both was
+ * not accessed: to return to it is to fetch it again. */
+static void a_page_that_has_made_room_is_fetched_again(void **state)
+{
+    enum { APART = 2048 * PAGE, CALLED = 0x100, ROUNDS = 10 };
+    struct lockstep *l = machine(1, 0);
+    uint64_t tables = RAM + SPACE, pte = (RAM + CODE) >> 12 << 10 | PTE_R | PTE_X | PTE_V | PTE_D;
+
+    WRITE(l, RAM, MRET);
+    WRITE(l, RAM + CODE, JALR(S0), ld(A0, S1, 0), add(A1, A1, A0), addi(A2, A2, 1),
+          jal(ZERO, -16));
+    WRITE(l, RAM + CODE + CALLED, sd(T2, S1, 0), addi(A3, A3, 1), RET);
+    open_pmp(l);
+    map(l, tables, VA, RAM + CODE, PTE_R | PTE_X);
+    map(l, tables, VA + APART, RAM + CODE, PTE_R | PTE_X);
+    map(l, tables, VA + VA_TABLE, tables + 20 * KIB, PTE_R | PTE_W);
+    set_csr(l, SATP, SV39 | tables >> 12);
+    set_csr(l, MSTATUS, MPP_S);
+    set_csr(l, MEPC, VA);
+    set_x(l, S0, VA + APART + CALLED);
+    set_x(l, S1, VA + VA_TABLE);
+    set_x(l, T2, pte);
+    for (unsigned round = 0; round < ROUNDS; round++)
+        run(l, 990 + round % 8);
+    assert_true(x(l, A2) > 100 * ROUNDS);
+    assert_int_equal(x(l, A0), pte | PTE_A);
+    end(l);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(returns_go_where_they_would),
         cmocka_unit_test(calls_are_forgotten_by_a_return_from_a_trap),
         cmocka_unit_test(who_misses_the_exec_tlb_all_the_time_is_interrupted),
+        cmocka_unit_test(a_page_that_has_made_room_is_fetched_again),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
