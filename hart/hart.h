@@ -294,7 +294,7 @@ enum hart_stop {
 enum hart_stop hart_run(struct hart *h, uint64_t n);
 
 /* The code of the page that va is in, in the exec TLB from now on. NULL: it cannot be cached, or
- * *faulted with the trap taken. Of hart_run and of translated code, where h->pc is va. */
+ * *faulted with the trap taken, at h->pc. For hart_run and translated code. */
 struct code_page *hart_load_code(struct hart *h, uint64_t va, bool *faulted);
 
 /* Block in WFI until something may be pending: an event, or the hart's next timer deadline. Only

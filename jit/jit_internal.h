@@ -50,8 +50,8 @@ struct thunks {
     /* Run native code. Result: NULL, or the op at which the interpreter goes on, everything before
      * it in its block done. */
     const struct op *(*enter)(struct hart *h, void *native);
-    /* Leave, by cause; ecx: the next instruction's offset from hart.vpage, or rax: its address. */
-    uint8_t *exit_offset[NATIVE_EXITS], *exit_pc[NATIVE_EXITS];
+    /* Leave, by cause; ecx: the next instruction's offset from hart.vpage. */
+    uint8_t *exit[NATIVE_EXITS];
     uint8_t *cold;      /* a block that is not translated was entered; rcx: the block */
     uint8_t *fallback;  /* called: execute the op at rax of the block at offset ecx, or leave */
     uint8_t *interpret; /* leave: the interpreter goes on with the op at rax of the block at ecx;
@@ -406,7 +406,8 @@ void jit_link_far(struct hart *h, struct far_jump *far, int64_t left);
 enum fetch {
     FETCH_NOT, /* it cannot be, or a trap was taken */
     FETCH_DONE,
-    FETCH_FOR_ANOTHER, /* in place of another page, which an interpreter would have to fetch again */
+    FETCH_FOR_ANOTHER, /* in place of another page, which an interpreter would have to fetch again
+                        */
 };
 enum fetch jit_fetch(struct hart *h);
 /* The block at va that is decoded, as the hart's exec TLB has it. NULL: none. */

@@ -13,7 +13,7 @@
 static void exit_to(struct trans *t, uint32_t off, enum native_exit cause)
 {
     mov_ri(&t->a, RCX, off);
-    patch(&t->a, jmp(&t->a), t->jit->thunks.exit_offset[cause]);
+    patch(&t->a, jmp(&t->a), t->jit->thunks.exit[cause]);
 }
 
 /* To offset off, where no block was decoded yet, by the page's table: to decode it now would show
@@ -91,7 +91,6 @@ void jit_exec_entry(struct asm_ *a)
     alu_ri(a, 0, ALU_AND, RCX, (TLB_EXEC_ENTRIES - 1) << 4);
     alu_rm(a, W, ALU_ADD, RCX, RBP, HART(xbank));
 }
-
 _Static_assert(sizeof(struct tlb_exec) == 16, "the index is the page number times 16");
 
 void jit_goto_block(struct asm_ *a, enum way way)

@@ -101,37 +101,26 @@ static void count_exit(struct asm_ *a, enum native_exit cause)
     op_rm(a, W, 0xff, 0, RBP, HART(counters.native_exits) + (int32_t)(cause * sizeof(uint64_t)));
 }
 
-/* The exits of one cause, in front of what all share. */
-static void make_exit(struct asm_ *a, struct thunks *th, enum native_exit cause,
-                      const uint8_t *by_offset, const uint8_t *by_pc)
-{
-    th->exit_offset[cause] = asm_here(a);
-    count_exit(a, cause);
-    patch(a, jmp(a), by_offset);
-    th->exit_pc[cause] = asm_here(a);
-    count_exit(a, cause);
-    patch(a, jmp(a), by_pc);
-}
-
 static void make_exits(struct asm_ *a, struct thunks *th, const uint8_t *leave)
 {
-    uint8_t *by_offset = asm_here(a), *by_pc;
+    const uint8_t *all = asm_here(a);
 
-    mov_rr(a, RAX, RCX);
-    alu_rm(a, W, ALU_ADD, RAX, RBP, HART(vpage));
-    by_pc = asm_here(a);
-    mov_mr(a, RBP, HART(pc), RAX);
+    alu_rm(a, W, ALU_ADD, RCX, RBP, HART(vpage));
+    mov_mr(a, RBP, HART(pc), RCX);
     save_mapped(a);
     save_left(a);
     patch(a, jmp(a), leave);
-    for (enum native_exit cause = 0; cause < NATIVE_EXITS; cause++)
-        make_exit(a, th, cause, by_offset, by_pc);
+    for (enum native_exit cause = 0; cause < NATIVE_EXITS; cause++) {
+        th->exit[cause] = asm_here(a);
+        count_exit(a, cause);
+        patch(a, jmp(a), all);
+    }
     th->cold = asm_here(a);
     op_rm(a, 0, 0x0fb7, RCX, RCX, offsetof(struct block, off)); /* movzx ecx, word */
-    patch(a, jmp(a), th->exit_offset[NATIVE_EXIT_COLD]);
+    patch(a, jmp(a), th->exit[NATIVE_EXIT_COLD]);
     th->cold_rax = asm_here(a);
     mov_rr(a, RCX, RAX);
-    patch(a, jmp(a), th->exit_offset[NATIVE_EXIT_COLD]);
+    patch(a, jmp(a), th->exit[NATIVE_EXIT_COLD]);
 }
 
 /* Called where the page of the address in rax is not in the exec TLB: returns when it is, rcx and
@@ -286,10 +275,10 @@ static void make_spent(struct asm_ *a, struct jit *jit, const uint8_t *note)
     pop(a, RAX);
     th->spent = asm_here(a);
     alu_mi(a, 0, ALU_CMP, RBP, HART(wait_event), 0);
-    patch(a, jcc(a, CC_NE), th->exit_offset[NATIVE_EXIT_EVENT]);
+    patch(a, jcc(a, CC_NE), th->exit[NATIVE_EXIT_EVENT]);
     mov_rm(a, RDX, RBP, HART(left_aside));
     op_rr(a, W, 0x85, RDX, RDX);
-    patch(a, jcc(a, CC_E), th->exit_offset[NATIVE_EXIT_BUDGET]);
+    patch(a, jcc(a, CC_E), th->exit[NATIVE_EXIT_BUDGET]);
     alu_ri(a, W, ALU_CMP, RDX, (int32_t)jit->slice);
     whole = jcc(a, CC_LE);
     mov_ri(a, RDX, jit->slice);

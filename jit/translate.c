@@ -324,7 +324,7 @@ static void write_path(struct trans *t)
         patch_here(a, moved[i]);
     if (straddles) {
         write_give_back(t);
-        patch(a, jmp(a), thunks->exit_offset[NATIVE_EXIT_COLD]);
+        patch(a, jmp(a), thunks->exit[NATIVE_EXIT_COLD]);
     }
     write_stubs(t);
     emit_asides(t, true);
