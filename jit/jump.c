@@ -61,14 +61,11 @@ static void goto_in_page(struct trans *t, int cc, uint32_t off)
 {
     struct asm_ *a = &t->a;
     const struct block *to = __atomic_load_n(&t->head->page->blocks[off / 2], __ATOMIC_ACQUIRE);
-    const uint8_t *native = NULL;
+    const uint8_t *native = to ? __atomic_load_n(&to->native, __ATOMIC_ACQUIRE) : NULL;
 
-    if (to == t->head)
-        native = t->entry;
-    else if (to && __atomic_load_n(&to->native, __ATOMIC_ACQUIRE) != t->jit->thunks.cold)
-        native = __atomic_load_n(&to->native, __ATOMIC_ACQUIRE);
-
-    if (!native)
+    if (to == t->head) /* by way of it to a newer one, but only once */
+        patch(a, jump_if(a, cc), t->entry);
+    else if (!native || native == t->jit->thunks.cold)
         t->ways[t->ways_n++] = (struct way_out){jump_known(t, cc, off), off};
     else if (is_path(t))
         patch(a, jump_known(t, cc, off), native);
