@@ -4,7 +4,8 @@
  * one byte to write, the status. The data goes straight between the file and the guest's memory.
  *
  * The file's size is asked again before each access beyond reading: where somebody made it
- * shorter, requests behind its end fail, and it does not grow again. What fails in the host
+ * shorter, requests behind its end fail, and it does not grow again, unless by a write that was
+ * under way, which the host's kernel has wait for who shortens it. What fails in the host
  * becomes an I/O error in the guest, and one line in the log the first time.
  */
 #include "dev/virtio/blk.h"
