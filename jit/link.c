@@ -113,10 +113,11 @@ void jit_link_far(struct hart *h, struct far_jump *far, int64_t left)
 {
     struct jit *jit = code_translator(h->code)->opaque;
     const struct block *b = jit_block_at(h, h->pc);
-    const uint8_t *native = b ? __atomic_load_n(&b->native, __ATOMIC_ACQUIRE) : jit->thunks.cold;
+    const uint8_t *native;
 
     far = (struct far_jump *)((uint8_t *)far - jit->exec + jit->write);
     pthread_mutex_lock(&jit->lock);
+    native = b ? __atomic_load_n(&b->native, __ATOMIC_ACQUIRE) : jit->thunks.cold;
     if (far->tries)
         far->tries--;
     if (far->tries && native != jit->thunks.cold) {

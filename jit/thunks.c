@@ -123,6 +123,14 @@ static void make_exits(struct asm_ *a, struct thunks *th, const uint8_t *leave)
     patch(a, jmp(a), th->exit[NATIVE_EXIT_COLD]);
 }
 
+/* rax = function(hart, rsi, rdx) */
+static void call_c(struct asm_ *a, uintptr_t function)
+{
+    lea(a, W, RDI, RBP, -(int32_t)offsetof(struct hart, x[16]));
+    mov_ri(a, RAX, function);
+    op_rr(a, 0, 0xff, 2, RAX); /* call rax */
+}
+
 /* Called where the page of the address in rax is not in the exec TLB: returns when it is, rcx and
  * rdx lost, goes there if calls are to be forgotten, or leaves. fetch: jit_fetch. Result: the
  * jump there. */
@@ -142,9 +150,7 @@ static fixup make_fetch(struct asm_ *a, struct thunks *th, uintptr_t fetch, cons
     alu_ri(a, W, ALU_AND, RSP, -16);
     push(a, RCX);
     push(a, RCX); /* the stack stays aligned */
-    lea(a, W, RDI, RBP, -(int32_t)offsetof(struct hart, x[16]));
-    mov_ri(a, RAX, fetch);
-    op_rr(a, 0, 0xff, 2, RAX); /* call rax */
+    call_c(a, fetch);
     mov_rm(a, RSP, RSP, 0);
     pop(a, LEFT);
     mov_rr(a, RCX, RAX);
@@ -375,12 +381,10 @@ static uint8_t *make_call(struct asm_ *a, uintptr_t function)
 
     alu_ri(a, W, ALU_SUB, RSP, 8);
     save_mapped(a);
-    lea(a, W, RDI, RBP, -(int32_t)offsetof(struct hart, x[16]));
     mov_rr(a, RSI, RAX);
     mov_rr(a, RDX, LEFT);
     alu_rm(a, W, ALU_ADD, RDX, RBP, HART(left_aside));
-    mov_ri(a, RAX, function);
-    op_rr(a, 0, 0xff, 2, RAX); /* call rax */
+    call_c(a, function);
     load_mapped(a);
     alu_ri(a, W, ALU_ADD, RSP, 8);
     ret(a);

@@ -298,23 +298,28 @@ static inline void *tlb_write(const struct tlb_bank *b, uint64_t va, unsigned si
     return likely(hit) ? (void *)(uintptr_t)(va + e->addend) : NULL;
 }
 
+static inline const struct tlb_exec *tlb_exec_entry(const struct tlb_bank *b, uint64_t va)
+{
+    return &b->exec[(va >> PAGE_SHIFT) % TLB_EXEC_ENTRIES];
+}
+
 static inline struct code_page *tlb_exec(const struct tlb_bank *b, uint64_t va)
 {
-    const struct tlb_exec *e = &b->exec[(va >> PAGE_SHIFT) % TLB_EXEC_ENTRIES];
+    const struct tlb_exec *e = tlb_exec_entry(b, va);
     return likely((va & PAGE_MASK) == e->tag) ? e->page : NULL;
 }
 
 /* The entry of va is another page's, which is not stale. */
 static inline bool tlb_exec_taken(const struct tlb_bank *b, uint64_t va)
 {
-    const struct tlb_exec *e = &b->exec[(va >> PAGE_SHIFT) % TLB_EXEC_ENTRIES];
+    const struct tlb_exec *e = tlb_exec_entry(b, va);
     return !(e->tag & TLB_STALE) && e->tag != (va & PAGE_MASK);
 }
 
 /* The page of an entry that is stale. */
 static inline struct code_page *tlb_exec_stale(const struct tlb_bank *b, uint64_t va)
 {
-    const struct tlb_exec *e = &b->exec[(va >> PAGE_SHIFT) % TLB_EXEC_ENTRIES];
+    const struct tlb_exec *e = tlb_exec_entry(b, va);
     return ((va & PAGE_MASK) | TLB_STALE) == e->tag ? e->page : NULL;
 }
 

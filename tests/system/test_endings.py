@@ -380,6 +380,7 @@ def with_shorter_disk(b, args):
             break
         run.process.kill()
         run.process.wait()
+        run.close()
     return run
 
 

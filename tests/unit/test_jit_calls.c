@@ -303,8 +303,8 @@ static void calls_are_forgotten_by_a_return_from_a_trap(void **state)
     enum { CALLED = 0x100, IN_S_MODE = 0x200, ROUNDS = 30 };
     struct lockstep *l = machine(1, 0);
 
-    WRITE(l, RAM, i_type(0x73, 2, ZERO, S0, MSTATUS), csr_swap(ZERO, MEPC, S1), jal(RA, CALLED - 8),
-          addi(A0, A0, 1), jal(ZERO, -16));
+    WRITE(l, RAM, i_type(0x73, 2, ZERO, S0, MSTATUS), csr_swap(ZERO, MEPC, S1),
+          jal(RA, CALLED - 8), addi(A0, A0, 1), jal(ZERO, -16));
     WRITE(l, RAM + CALLED, addi(A2, A2, 1), i_type(0x13, 7, T1, A2, 1), bne(T1, ZERO, 8), RET,
           addi(A4, A4, 1), addi(A4, A4, 1), addi(A4, A4, 1), addi(A4, A4, 1), MRET);
     WRITE(l, RAM + CODE + IN_S_MODE, addi(A3, A3, 1), RET);
@@ -323,23 +323,35 @@ static void calls_are_forgotten_by_a_return_from_a_trap(void **state)
     end(l);
 }
 
+/* So far apart two pages have one place in the exec TLB. */
+enum { APART = 2048 * PAGE };
+
+/* MRET goes to the page of code in S-mode, which has two addresses. */
+static void give_two_addresses(struct lockstep *l)
+{
+    uint64_t tables = RAM + SPACE;
+
+    open_pmp(l);
+    map(l, tables, VA, RAM + CODE, PTE_R | PTE_X);
+    map(l, tables, VA + APART, RAM + CODE, PTE_R | PTE_X);
+    map(l, tables, VA + VA_TABLE, tables + 20 * KIB, PTE_R | PTE_W);
+    set_csr(l, SATP, SV39 | tables >> 12);
+    set_csr(l, MSTATUS, MPP_S);
+    set_csr(l, MEPC, VA);
+}
+
 /* A loop that goes from one address of its page to another, which have one place in the exec TLB,
  * does not leave translated code for that, until a timer comes. */
 static void who_misses_the_exec_tlb_all_the_time_is_interrupted(void **state)
 {
-    enum { APART = 2048 * PAGE, MIE = 0x304, MTIE = 1 << 7, ROUNDS = 10, STEPS = 20000 };
+    enum { MIE = 0x304, MTIE = 1 << 7, ROUNDS = 10, STEPS = 20000 };
     struct lockstep *l = machine(1, 0);
 
     WRITE(l, RAM, sd(T1, T0, 0), MRET);
     WRITE(l, RAM + CODE, addi(A0, A0, 1), addi(A0, A0, 1), xor_(S0, S0, S1),
           i_type(0x67, 0, ZERO, S0, 0));
     WRITE(l, RAM + 0x800, addi(A2, A2, 1), csr_swap(ZERO, MIE, ZERO), MRET);
-    open_pmp(l);
-    map(l, RAM + SPACE, VA, RAM + CODE, PTE_R | PTE_X);
-    map(l, RAM + SPACE, VA + APART, RAM + CODE, PTE_R | PTE_X);
-    set_csr(l, SATP, SV39 | (RAM + SPACE) >> 12);
-    set_csr(l, MSTATUS, MPP_S);
-    set_csr(l, MEPC, VA);
+    give_two_addresses(l);
     set_csr(l, MTVEC, RAM + 0x800);
     set_csr(l, MIE, MTIE);
     set_x(l, T0, 0x2004000); /* mtimecmp */
@@ -359,21 +371,15 @@ static void who_misses_the_exec_tlb_all_the_time_is_interrupted(void **state)
  * not accessed: to return to it is to fetch it again. */
 static void a_page_that_has_made_room_is_fetched_again(void **state)
 {
-    enum { APART = 2048 * PAGE, CALLED = 0x100, ROUNDS = 10 };
+    enum { CALLED = 0x100, ROUNDS = 10 };
     struct lockstep *l = machine(1, 0);
-    uint64_t tables = RAM + SPACE, pte = (RAM + CODE) >> 12 << 10 | PTE_R | PTE_X | PTE_V | PTE_D;
+    uint64_t pte = (RAM + CODE) >> 12 << 10 | PTE_R | PTE_X | PTE_V | PTE_D;
 
     WRITE(l, RAM, MRET);
     WRITE(l, RAM + CODE, JALR(S0), ld(A0, S1, 0), add(A1, A1, A0), addi(A2, A2, 1),
           jal(ZERO, -16));
     WRITE(l, RAM + CODE + CALLED, sd(T2, S1, 0), addi(A3, A3, 1), RET);
-    open_pmp(l);
-    map(l, tables, VA, RAM + CODE, PTE_R | PTE_X);
-    map(l, tables, VA + APART, RAM + CODE, PTE_R | PTE_X);
-    map(l, tables, VA + VA_TABLE, tables + 20 * KIB, PTE_R | PTE_W);
-    set_csr(l, SATP, SV39 | tables >> 12);
-    set_csr(l, MSTATUS, MPP_S);
-    set_csr(l, MEPC, VA);
+    give_two_addresses(l);
     set_x(l, S0, VA + APART + CALLED);
     set_x(l, S1, VA + VA_TABLE);
     set_x(l, T2, pte);
